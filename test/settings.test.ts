@@ -97,7 +97,7 @@ describe('settings', () => {
     );
   });
 
-  test('unknown project: is named beside other problems', () => {
+  test('unknown project: is named together with other problems', () => {
     const both = (settings: Loose) => {
       settings['platforms'].ketch.projects = ['none'];
       settings['limits'].holdSeconds = 'x';

@@ -8,11 +8,11 @@ import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { evidenceType, keySet } from '../../lambda/receipts/signer.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import { localKetchSecret } from './embedded-secrets.ts';
-import { parseDemoSettings } from './options.ts';
+import { parseDemoSettings } from './local-settings.ts';
 import { ketchBody } from './page/platform-messages.ts';
 import { type LocalRun, startLocalRun } from './run.ts';
 
-const help = `Erases invented customers with the handlers that Lambda runs, and tells what
+const help = `Erases invented customers with the handlers that Lambda runs, and prints what
 happens. Needs no account and no network.
 
   npm run demo

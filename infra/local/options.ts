@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import { isGeneric } from '../../lambda/platforms/index.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
+import { withPracticePlatforms } from './local-settings.ts';
 import { readAheadMs } from './run-clock.ts';
 
 /** An error of the user: the message is one line, and the exit code is 1. */
@@ -47,8 +47,8 @@ Variables are read from the environment, or after -- in any shell:
   CLAIM_SECONDS     how long a claim postpones the next attempt (60)
   BACKOFF_SECONDS   initial backoff (30)
   CLOCK             ISO time at which the clock starts, for requests with fixed
-                    dates. Without it, a clock that was moved goes on: DATA_DIR
-                    keeps it
+                    dates. Without it, a clock that was moved continues:
+                    DATA_DIR keeps it
   AWS_ENDPOINT_URL  use DynamoDB, Secrets Manager and KMS at this endpoint, not
                     the embedded services
 `;
@@ -141,45 +141,4 @@ function problemText(error: unknown): string {
 function startClock(iso: string | undefined, folder: string): () => number {
   const offset = iso === undefined ? readAheadMs(folder) : Date.parse(iso) - Date.now();
   return () => Date.now() + offset;
-}
-
-/** Platforms that a local run has besides those of the settings, so that each way of signing can be tried. */
-const practicePlatforms = {
-  shopify: { shops: ['practice.myshopify.com'] },
-  'standard-webhooks': { type: 'generic', authentication: { kind: 'standard-webhooks' } },
-};
-
-function withPracticePlatforms(settings: Settings): Settings {
-  return { ...settings, platforms: { ...settings.platforms, ...practicePlatforms, ...settings.platforms } };
-}
-
-const callbacks = v.looseObject({ callbackOrigins: v.optional(v.array(v.string()), []) });
-
-/** Returns the settings in which every platform may also send callbacks to `origin`. */
-export function withCallbackOrigin(settings: Settings, origin: string): Settings {
-  const platforms = Object.entries(settings.platforms).map(([name, section]) => {
-    if (name !== 'ketch' && !isGeneric(section)) return [name, section] as const;
-    const { callbackOrigins, ...rest } = v.parse(callbacks, section);
-    return [name, { ...rest, callbackOrigins: [...callbackOrigins, origin] }] as const;
-  });
-  return { ...settings, platforms: Object.fromEntries(platforms) };
-}
-
-/** Returns the settings with the sandbox's URL for every project. */
-export function withSandboxUrls(settings: Settings, baseUrl: string): Settings {
-  const projects = Object.entries(settings.projects).map(([name, project]) => [name, { ...project, baseUrl }] as const);
-  return { ...settings, projects: Object.fromEntries(projects) };
-}
-
-/** Returns the settings of the demo: the default ones, but Ketch listens on this machine. */
-export function parseDemoSettings(ketchUrl: string): Settings {
-  const ketch = {
-    tenants: ['axonic'],
-    environments: ['production'],
-    identities: { account_id: 'source_id', email: 'email' },
-    callbackOrigins: [ketchUrl],
-  };
-  // A larger plan than the smallest one, so that the sweep does not wait long for its quota.
-  const projects = { main: { baseUrl: 'https://api.voucherify.io', callsPerMinute: 2000 } };
-  return parseSettings(JSON.stringify({ projects, platforms: { ketch } }), 'local');
 }

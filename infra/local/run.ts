@@ -8,7 +8,7 @@ import { localEventSecret } from './embedded-secrets.ts';
 import { openEmulatorServices } from './emulator-services.ts';
 import { lockFolder } from './folder-lock.ts';
 import { serveGateway } from './gateway.ts';
-import { createManualDoor } from './manual-door.ts';
+import { createManualRoute } from './manual-route.ts';
 import type { LocalOptions } from './options.ts';
 import { createJournal } from './page/journal.ts';
 import { createPage, type ServePage } from './page/page.ts';
@@ -49,9 +49,9 @@ async function start(given: LocalOptions, unlockFolder: () => void): Promise<Loc
   const of = { services, journal, sweepAfter, nextSweepAt: sweeps.nextAt, sweepMs: options.sweepMs };
   const page = opened.sandboxUrl === undefined ? undefined : createPage({ ...of, ...opened });
   // Only a run with a sandbox has it: another one can reach real customers.
-  const door = createManualDoor(webhookHandler(() => services));
+  const manualRoute = createManualRoute(webhookHandler(() => services));
   const serve: ServePage | undefined =
-    page && ((request, response) => door(request, response) || page(request, response));
+    page && ((request, response) => manualRoute(request, response) || page(request, response));
   const gateway = await serveGateway(localHandler(services), options.port, serve).catch(async (error: unknown) => {
     await sweeps.close();
     await opened.close();

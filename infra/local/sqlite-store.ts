@@ -12,15 +12,15 @@ import {
   rejectOversized,
 } from '../../lambda/receipts/parse-rows.ts';
 import { oldestFirst, parsePartition, partitionOf, type SelectPartition } from '../../lambda/receipts/partitions.ts';
-import { erasedHmacs, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
+import { isFinal, lookUpHmacs, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
 import {
   asStoreFailure,
-  type ErasedReceipt,
   type PersonalData,
   type PersonalDataWithPins,
   type Pin,
   type ReceiptStore,
   type SideWrites,
+  type SubjectErasures,
 } from '../../lambda/receipts/store.ts';
 import { sqliteControl } from './sqlite-control.ts';
 
@@ -44,6 +44,7 @@ const receiptTables = `
   CREATE TABLE IF NOT EXISTS addenda
     (id TEXT PRIMARY KEY, receipt TEXT NOT NULL, revision INTEGER NOT NULL, due_at REAL, row TEXT NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS addenda_of ON addenda (receipt);
+  CREATE INDEX IF NOT EXISTS addenda_due ON addenda (due_at, id) WHERE due_at IS NOT NULL;
   CREATE TABLE IF NOT EXISTS look_ups (id TEXT, project TEXT, row TEXT NOT NULL, PRIMARY KEY (id, project)) STRICT;
 `;
 
@@ -155,14 +156,17 @@ function due(database: DatabaseSync, queue: ReceiptQueue, { now, limit, select =
 
 const dueAddenda = 'SELECT id FROM addenda WHERE due_at <= ? ORDER BY due_at, id LIMIT ?';
 
-function findErased(database: DatabaseSync, subjectHmac: string): readonly ErasedReceipt[] {
+function findErased(database: DatabaseSync, subjectHmac: string): SubjectErasures {
   const query = 'SELECT row FROM receipts JOIN subjects USING (id) WHERE mac = ? ORDER BY id';
-  const receipts = database.prepare(query).all(subjectHmac);
-  return receipts.flatMap(found => {
-    const { id, state, closedAt: erasedAt, expiresAt } = parseReceiptRow(text(found, 'row'));
+  const receipts = database
+    .prepare(query)
+    .all(subjectHmac)
+    .map(found => parseReceiptRow(text(found, 'row')));
+  const erased = receipts.flatMap(({ id, state, closedAt: erasedAt, expiresAt }) => {
     const isErased = state === 'erased' && erasedAt !== undefined && expiresAt !== undefined;
     return isErased ? [{ id, erasedAt, expiresAt }] : [];
   });
+  return { erased, hasOpen: receipts.some(({ state }) => !isFinal(state)) };
 }
 
 function addAddendum(database: DatabaseSync, addendum: Addendum): void {
@@ -198,7 +202,7 @@ function accept(
     database.prepare('INSERT INTO receipts VALUES (?, ?, ?, ?, ?)').run(...columns);
     database.prepare('INSERT OR REPLACE INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(personalData));
     for (const [project, pinned] of Object.entries(pins)) writePins(database, id, project, pinned);
-    writeLookUps(database, id, receipt.subjectHmacs);
+    writeLookUps(database, receipt);
     return { stored: true, receipt };
   });
 }
@@ -220,7 +224,6 @@ function replace(
   );
   const { changes } = update.run(revision, queue, nextAttemptAt, JSON.stringify(next), id, revision - 1);
   if (changes === 0) return false;
-  if (next.resolvedHmacs !== undefined) writeLookUps(database, id, erasedHmacs(next));
   if (pinsLeft !== undefined || (deletePersonalData && !keepPins))
     database.prepare('DELETE FROM pins WHERE id = ?').run(id);
   for (const [project, left] of Object.entries(pinsLeft?.pins ?? {})) writePins(database, id, project, left);
@@ -231,7 +234,10 @@ function replace(
       database.prepare('INSERT INTO personal_data VALUES (?, ?)').run(id, JSON.stringify(callbackData));
     return true;
   }
-  if (pins !== undefined) writePins(database, id, pins.project, pins.pins);
+  if (pins !== undefined) {
+    writePins(database, id, pins.project, pins.pins);
+    writeLookUps(database, next);
+  }
   for (const { project, lookUps: row } of lookUps) {
     if (row === undefined) database.prepare('DELETE FROM look_ups WHERE id = ? AND project = ?').run(id, project);
     else database.prepare('INSERT OR REPLACE INTO look_ups VALUES (?, ?, ?)').run(id, project, JSON.stringify(row));
@@ -239,9 +245,9 @@ function replace(
   return true;
 }
 
-function writeLookUps(database: DatabaseSync, id: string, hmacs: readonly string[]): void {
+function writeLookUps(database: DatabaseSync, receipt: Receipt): void {
   const lookUp = database.prepare('INSERT OR REPLACE INTO subjects VALUES (?, ?)');
-  for (const mac of hmacs) lookUp.run(mac, id);
+  for (const mac of lookUpHmacs(receipt)) lookUp.run(mac, receipt.id);
 }
 
 function writePins(database: DatabaseSync, id: string, project: string, pins: readonly Pin[]): void {

@@ -72,7 +72,10 @@ function unknownOption(name: string, rawName: string, known: readonly string[]):
 /** No argument of a process can contain this character. */
 const idPrefix = '\0';
 
-/** One receipt id in 64 begins with a dash (it is an HMAC-SHA-256 in base64url). No option looks like one, or like its beginning. */
+/**
+ * One receipt id in 64 begins with a dash (it is an HMAC-SHA-256 in base64url). No option looks like one, or like its
+ * beginning.
+ */
 function isDashedId(arg: string): boolean {
   return /^-([\w-]{42}|\w[\w-]{4,40})$/.test(arg);
 }

@@ -62,7 +62,7 @@ within 15 minutes. Exit code 0: released; 3: none of them is in effect.
 
 ${decisionHelp}
 
-  npm run ops -- release HOLD --why "the case is settled"
+  npm run ops -- release HOLD --why "the case is closed"
 `,
   run: release,
 };

@@ -19,7 +19,7 @@ const forms = {
 
 /**
  * Returns an identifier that can be looked up. Throws {@link OpsUsageError}, which names the place and not the value. White
- * space around an id is refused: it would match nobody, unnoticed.
+ * space around an id is refused: it would match no customer, and this would not be noticed.
  */
 export function checkIdentifier(place: string, identifier: ManualIdentifier): ManualIdentifier {
   const mistake = mistakeOf(identifier);

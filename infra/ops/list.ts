@@ -1,6 +1,3 @@
-import { type PauseScope, readPausedScopes, scopesOf } from '../../lambda/control/pauses.ts';
-import { isDelayed } from '../../lambda/receipts/preview.ts';
-import { dueAtOf, isClosingDecided, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
 import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
 import { closedHelp, closedOptions } from './closed-receipts.ts';
 import type { Command } from './command.ts';
@@ -9,25 +6,18 @@ import { shortId } from './ids.ts';
 import { listClosed } from './list-closed.ts';
 import { periodOptions } from './period.ts';
 import { checkPlatform } from './platform-option.ts';
-import { readReceipts, reasonOf, usedPercent } from './receipts.ts';
-import { isoSeconds, type Output, shortSpan, span, tableLines, toned } from './terminal.ts';
-
-/** The values of `list --state`, and the queue of each. */
-const listStates = {
-  'needs-review': 'needs-review',
-  held: 'held',
-  open: 'erase',
-  callback: 'callback',
-  verify: 'verify',
-  sign: 'sign',
-} as const satisfies Readonly<Record<string, ReceiptQueue>>;
-
-type ListState = keyof typeof listStates;
+import { type Output, shortSpan, span, tableLines, toned } from './terminal.ts';
+import {
+  allStates,
+  isListState,
+  type ListState,
+  maxUnfinished,
+  readUnfinished,
+  type UnfinishedRow,
+} from './unfinished-receipts.ts';
 
 const defaultLimit = 50;
 const maxLimit = 1000;
-const allStates = Object.keys(listStates).filter(isState);
-
 export const listCommand: Command = {
   summary: 'list receipts that are unfinished, or not notified, verified or signed; or closed',
   options: {
@@ -79,9 +69,11 @@ async function list(args: ParsedArgs, context: OpsContext, output: Output): Prom
   const platform = args.text('platform');
   const limit = numberOf(args, 'limit', maxLimit) ?? defaultLimit;
   const query = { states: statesOf(args.text('state')), platform, limit };
-  const { rows, more } = await readBacklog(query, context, output);
+  const { rows, more } = await readUnfinished(query, context, output);
   const others =
-    rows.length > 0 ? rows : (await readBacklog({ platform, states: allStates, limit: maxIds }, context, output)).rows;
+    rows.length > 0
+      ? rows
+      : (await readUnfinished({ platform, states: allStates, limit: maxUnfinished }, context, output)).rows;
   checkPlatform(platform, others.length, context, output);
   if (output.json) output.printJson(rows);
   else if (rows.length === 0) output.print(nothingIn(query.states, others));
@@ -92,7 +84,7 @@ async function list(args: ParsedArgs, context: OpsContext, output: Output): Prom
 }
 
 /** Names the states in which there are receipts instead. */
-function nothingIn(states: readonly ListState[], others: readonly Row[]): string {
+function nothingIn(states: readonly ListState[], others: readonly UnfinishedRow[]): string {
   if (others.length === 0) return 'no unfinished receipts';
   const counts = allStates.flatMap(state => {
     const count = others.filter(row => row.state === state).length;
@@ -103,40 +95,16 @@ function nothingIn(states: readonly ListState[], others: readonly Row[]): string
 
 function statesOf(text: string | undefined): readonly ListState[] {
   if (text === undefined) return allStates;
-  if (!isState(text)) throw new OpsUsageError(`--state: must be ${allStates.join(', ')}`);
+  if (!isListState(text)) throw new OpsUsageError(`--state: must be ${allStates.join(', ')}`);
   return [text];
 }
 
-function isState(text: string): text is ListState {
-  return Object.hasOwn(listStates, text);
-}
-
-type Row = ReturnType<typeof rowOf>;
-
-function rowOf(receipt: Receipt, paused: ReadonlySet<PauseScope>, now: number) {
-  const { id, platform, queue, receivedAt, nextAttemptAt, projects } = receipt;
-  const mayErase = queue === 'erase' && !isClosingDecided(receipt);
-  const isPaused = mayErase && scopesOf(platform, Object.keys(projects)).some(scope => paused.has(scope));
-  return {
-    receipt: id,
-    platform,
-    state: allStates.find(state => listStates[state] === queue),
-    why: isPaused ? 'paused' : mayErase && isDelayed(receipt, now) ? 'delayed' : reasonOf(receipt),
-    receivedAt: isoSeconds(receivedAt),
-    dueAt: isoSeconds(dueAtOf(receipt)),
-    deadlineUsedPercent: usedPercent(receipt, now),
-    ...(nextAttemptAt === undefined || queue === 'needs-review' || queue === 'held' || isPaused
-      ? {}
-      : { nextAttemptAt: isoSeconds(nextAttemptAt) }),
-  };
-}
-
 /** On a terminal, ids and times are short, so that a row fits. Otherwise they are whole, for other programs. */
-function formatRows(rows: readonly Row[], now: number, columns: number | undefined): readonly string[] {
+function formatRows(rows: readonly UnfinishedRow[], now: number, columns: number | undefined): readonly string[] {
   return columns === undefined ? formatTable(rows, now) : formatShortTable(rows, now, columns);
 }
 
-function formatShortTable(rows: readonly Row[], now: number, columns: number): readonly string[] {
+function formatShortTable(rows: readonly UnfinishedRow[], now: number, columns: number): readonly string[] {
   const cells = rows.map(row => [
     shortId(
       row.receipt,
@@ -153,14 +121,14 @@ function formatShortTable(rows: readonly Row[], now: number, columns: number): r
 }
 
 /** What has to come before the next attempt of a receipt, if it has no time. */
-function waitsFor({ state, why }: Row): string {
+function waitsFor({ state, why }: UnfinishedRow): string {
   if (why === 'paused') return 'resume';
   return state === 'held' ? 'hold' : 'decision';
 }
 
 const header = ['RECEIPT', 'PLATFORM', 'STATE', 'WHY', 'AGE', 'DEADLINE', 'NEXT ATTEMPT'];
 
-function formatTable(rows: readonly Row[], now: number): readonly string[] {
+function formatTable(rows: readonly UnfinishedRow[], now: number): readonly string[] {
   const cells = rows.map(row => [
     row.receipt,
     row.platform,
@@ -173,47 +141,8 @@ function formatTable(rows: readonly Row[], now: number): readonly string[] {
   return toneLate(tableLines(header, cells), rows);
 }
 
-function toneLate(lines: readonly string[], rows: readonly Row[]): readonly string[] {
-  const isLate = (row: Row | undefined) => row !== undefined && row.deadlineUsedPercent > 100 && row.state !== 'held';
+function toneLate(lines: readonly string[], rows: readonly UnfinishedRow[]): readonly string[] {
+  const isLate = (row: UnfinishedRow | undefined) =>
+    row !== undefined && row.deadlineUsedPercent > 100 && row.state !== 'held';
   return lines.map((line, at) => (isLate(rows[at - 1]) ? toned('bad', line) : line));
-}
-
-/** Ids read from each queue. A queue is sorted by next attempt, not by due date, so all of them are sorted here. */
-const maxIds = 1000;
-
-/** Includes every receipt of a queue. */
-const anyTime = Number.MAX_SAFE_INTEGER;
-
-interface BacklogQuery {
-  readonly states: readonly ListState[];
-  readonly platform: string | undefined;
-  readonly limit: number;
-}
-
-/**
- * Reads unfinished receipts: reviews first, then by due date. Keeps of each only what is shown. `more` is set if there are
- * others. Throws as the store does.
- */
-async function readBacklog(
-  { states, platform, limit }: BacklogQuery,
-  { store, control, settings, now }: Pick<OpsContext, 'store' | 'control' | 'settings' | 'now'>,
-  output: Output,
-) {
-  const paused = await readPausedScopes(settings, control);
-  const ids = await Promise.all(states.map(state => store.due(listStates[state], anyTime, maxIds + 1)));
-  const limited = ids.map(found => found.slice(0, maxIds));
-  const at = now();
-  const matching: { readonly rank: number; readonly dueAt: number; readonly row: Row }[] = [];
-  for await (const one of readReceipts([...new Set(limited.flat())], store, output)) {
-    // The index is eventually consistent, so the queue in the receipt counts.
-    if (!states.some(state => listStates[state] === one.queue) || (platform ?? one.platform) !== one.platform) continue;
-    matching.push({ rank: rank(one), dueAt: dueAtOf(one), row: rowOf(one, paused, at) });
-  }
-  const sorted = matching.toSorted((a, b) => a.rank - b.rank || a.dueAt - b.dueAt);
-  const notAll = ids.some(found => found.length > maxIds);
-  return { rows: sorted.slice(0, limit).map(({ row }) => row), more: sorted.length > limit || notAll };
-}
-
-function rank({ queue }: Receipt): number {
-  return queue === 'needs-review' ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Whether this is the npm package: there, the tool is one file, and what it reads is beside it. */
+/** Whether this is the npm package: there, the tool is one file, and what it reads is in the same folder. */
 const isPackage = !import.meta.filename.endsWith('.ts');
 const folder = isPackage ? import.meta.dirname : join(import.meta.dirname, '../..');
 

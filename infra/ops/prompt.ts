@@ -11,7 +11,7 @@ export interface Prompt {
   close(): void;
 }
 
-/** Opens a prompt; `undefined` if standard input is no terminal, because nobody could answer. */
+/** Opens a prompt; `undefined` if standard input is no terminal, because no user could answer. */
 export function openPrompt(): Prompt | undefined {
   return process.stdin.isTTY ? promptOn(process.stderr, question => question) : undefined;
 }

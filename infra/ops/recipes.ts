@@ -23,7 +23,7 @@ a complete settings file. docs/platforms/recipes.md has the steps for each.
   runOffline: async (args, output) => showRecipes(args, output),
 };
 
-/** The recipes of the repository, and those beside the bundled tool of the package. */
+/** The recipes of the repository, and those in the folder of the bundled tool. */
 const folders = ['../../docs/platforms/recipes', 'recipes'].map(path => join(import.meta.dirname, path));
 
 function showRecipes({ positionals }: ParsedArgs, output: Output): number {

@@ -32,7 +32,7 @@ export interface Alarms {
   readonly metrics: OwnMetrics;
 }
 
-/** Creates one alarm for each impact, whatever its cause. All notify one topic. */
+/** Creates one alarm for each impact, which can have several causes. All notify one topic. */
 export function createAlarms(
   scope: Construct,
   prefix: string,
@@ -62,7 +62,7 @@ export function createAlarms(
   return { topic, all, metrics };
 }
 
-/** Creates an alarm of two others, which notify no one: both must be on. */
+/** Creates an alarm that is on while two others are on. Those send no notification. */
 function createNoMatchAlarm(
   scope: Construct,
   prefix: string,
@@ -73,7 +73,7 @@ function createNoMatchAlarm(
   return createComposite(scope, prefix, 'no-match-rate', alarmDescription, { parts, combine: 'allOf' });
 }
 
-/** Creates an alarm of several others, which notify no one: all of them must be on, or any. */
+/** Creates an alarm that is on while all of several others are on, or any of them. Those send no notification. */
 function createComposite(
   scope: Construct,
   prefix: string,

@@ -97,7 +97,7 @@ export function createDomain(api: RestApi, operations: Settings['operations']): 
   };
 }
 
-/** A domain is IPv4 only by default, whatever its API is; `DomainName` has no property for it yet. */
+/** A domain is IPv4 only by default, also for a dual-stack API; `DomainName` has no property for it yet. */
 function setAddressType(domain: DomainName, ipAddressType: IpAddressType): void {
   const { defaultChild } = domain.node;
   if (!(defaultChild instanceof CfnDomainName)) throw new Error('the DomainName has no CfnDomainName child');

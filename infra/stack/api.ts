@@ -95,8 +95,8 @@ const statusRouteUntraced =
   'function is still traced.';
 
 /**
- * Adds `/webhooks/{platform}`, and the route of one request with the methods that a platform has for it. The function checks the content
- * type and the body size; without a web ACL, API Gateway itself accepts bodies up to 10 MB.
+ * Adds `/webhooks/{platform}`, and the route of one request with the methods that a platform has for it. The function
+ * checks the content type and the body size; without a web ACL, API Gateway itself accepts bodies up to 10 MB.
  */
 function addRoutes(api: RestApi, webhook: IFunction, requestMethods: readonly string[]): void {
   const platform = api.root.addResource('webhooks').addResource('{platform}');

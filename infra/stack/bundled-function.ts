@@ -105,7 +105,7 @@ function bundledOnSynthesis(name: FunctionName) {
   };
 }
 
-/** The npm package has the functions' bundles in this folder, beside its entry point. This repository has none. */
+/** The npm package has the functions' bundles in this folder, next to its entry point. This repository has none. */
 export const prebuiltFolder = 'functions';
 
 /** The project's root folder. */

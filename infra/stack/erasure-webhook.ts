@@ -60,9 +60,9 @@ export class ErasureWebhook extends Construct {
   readonly alarmTopic: ITopic;
   /** Names of the secrets whose values the operator must set. */
   readonly secretsToFill: readonly string[];
-  /** The permissions of the operator's tool; attached to no one. */
+  /** The permissions of the operator's tool; attached to no principal. */
   readonly operatorPolicy: IManagedPolicy;
-  /** The permission to request erasures by hand; attached to no one. */
+  /** The permission to request erasures by hand; attached to no principal. */
   readonly manualErasurePolicy: IManagedPolicy;
 
   constructor(scope: Construct, id: string, props: ErasureWebhookProps) {

@@ -100,10 +100,11 @@ interface OperatorResources extends Functions {
 }
 
 /**
- * Creates the policy with exactly the permissions of the operator's tool and of the AWS steps in RUNBOOK.md. It is attached to no one: the shop decides who
- * operates. It allows reading every secret, because the tool tests them, and describing the identifiers table, but never
- * reading its rows or deleting a receipt. A KMS permission also needs the key's policy (KMS Developer Guide, "IAM
- * policies"); the policy of the evidence key gives the account its public key.
+ * Creates the policy with exactly the permissions of the operator's tool and of the AWS steps in RUNBOOK.md. It is
+ * attached to no principal: the shop decides who operates. It allows reading every secret, because the tool tests them,
+ * and describing the identifiers table, but never reading its rows or deleting a receipt. A KMS permission also needs
+ * the key's policy (KMS Developer Guide, "IAM policies"); the policy of the evidence key gives the account its public
+ * key.
  */
 export function createOperatorPolicy(
   scope: Construct,
@@ -149,8 +150,8 @@ export function createOperatorPolicy(
 
 /**
  * Creates the policy that allows requests by hand: to invoke the webhook's function, which accepts an event of an operator
- * (request/manual-event.ts). It is attached to no one, and apart from the operator's policy, because who is on call need not
- * be allowed to erase somebody. The operator's tool needs both.
+ * (request/manual-event.ts). It is attached to no principal, and separate from the operator's policy, because an
+ * engineer on call need not be allowed to erase a person. The operator's tool needs both.
  */
 export function createManualErasurePolicy(
   scope: Construct,

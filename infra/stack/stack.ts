@@ -32,7 +32,7 @@ export class ErasureStack extends Stack {
     });
     new CfnOutput(this, 'ManualErasurePolicy', {
       value: manualErasurePolicy.managedPolicyArn,
-      description: 'Attach, beside OperatorPolicy, to the principals that may erase persons by hand.',
+      description: 'Attach, together with OperatorPolicy, to the principals that may erase persons by hand.',
     });
     new CfnOutput(this, 'SecretsToFill', {
       value: secretsToFill.join(' '),

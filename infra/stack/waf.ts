@@ -57,7 +57,10 @@ function jsonReply(message: string): CfnWebACL.CustomResponseBodyProperty {
   return { contentType: 'APPLICATION_JSON', content: JSON.stringify({ message }) };
 }
 
-/** A custom response takes precedence over API Gateway's responses (WAF Developer Guide, "Custom responses for Block actions"). */
+/**
+ * A custom response takes precedence over API Gateway's responses (WAF Developer Guide, "Custom responses for Block
+ * actions").
+ */
 function block(customResponse: CfnWebACL.CustomResponseProperty): CfnWebACL.RuleActionProperty {
   return { block: { customResponse } };
 }

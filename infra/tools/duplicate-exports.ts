@@ -12,7 +12,7 @@ export interface DuplicateExport {
 
 /**
  * Returns the names that several files export for symbols of their own, by name. Default exports and re-exports do not
- * count; what one file declares twice under a name (overloads, a type beside a constant) counts once.
+ * count; what one file declares twice under a name (overloads, a type and a constant) counts once.
  */
 export function duplicateExports(sources: readonly SourceText[]): readonly DuplicateExport[] {
   const files = new Map<string, string[]>();

@@ -5,8 +5,8 @@ type Values = Readonly<Record<string, unknown>>;
 type Run = (values: Values, positionals: readonly string[]) => Promise<number>;
 
 /**
- * Runs a command with its options, its other arguments and `--help`. Exit code 2 for unknown options; 1 and one line for an error; otherwise
- * the command's own exit code.
+ * Runs a command with its options, its other arguments and `--help`. Exit code 2 for unknown options; 1 and one line
+ * for an error; otherwise the command's own exit code.
  */
 export async function runTool(help: string, options: Options, run: Run, allowPositionals = false): Promise<void> {
   const parsed = parseOptions(options, allowPositionals);

@@ -4,7 +4,7 @@ import { type Adapters, createServices } from '../../lambda/services.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { localKetchSecret } from '../local/embedded-secrets.ts';
 import { contextUntil } from '../local/gateway.ts';
-import { parseDemoSettings } from '../local/options.ts';
+import { parseDemoSettings } from '../local/local-settings.ts';
 import { openSqliteServices } from '../local/sqlite-services.ts';
 
 /** Whether the running code was called by an adapter. */

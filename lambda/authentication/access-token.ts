@@ -42,7 +42,7 @@ function reasonOf(result: HttpResult): string {
 const callMs = 5000;
 const spareMs = 60_000;
 
-/** How long a token is used whose time is not stated, in seconds. */
+/** How long a token is used if the response has no `expires_in`, in seconds. */
 const unstatedSeconds = 360;
 
 const tokenResponse = v.object({

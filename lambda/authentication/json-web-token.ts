@@ -44,7 +44,7 @@ export function tokenChecker(issuer: TokenIssuer): CheckToken {
 
 const header = v.object({ alg: v.string(), crit: v.exactOptional(v.never()) });
 
-/** Checks what needs no key, so that a text that is no token leads to no call. A critical extension is refused. */
+/** Checks the form of a token before a key is fetched, so that an invalid text causes no call. Refuses critical extensions. */
 function hasAcceptedForm(token: string, algorithms: readonly string[]): boolean {
   const [head = ''] = /^[\w-]{1,4096}(?=\.[\w-]{1,16384}\.[\w-]{1,2048}$)/.exec(token) ?? [];
   const parsed = v.safeParse(header, parseJson(Buffer.from(head, 'base64url').toString('utf8'))?.value);

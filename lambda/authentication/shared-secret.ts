@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { Failure } from '../domain/failure.ts';
 import { parseStrictJsonText } from '../io/json.ts';
 
-/** Two values that are both accepted, so that a secret can be changed without a gap. */
+/** The two values that are accepted, so that a secret can be changed without an interruption. */
 export interface SharedSecret {
   readonly current: string;
   readonly previous?: string;
@@ -12,30 +12,31 @@ export interface SharedSecret {
 /** Shortest inbound secret that is accepted, in characters. A shorter one could be guessed. */
 export const minSecretLength = 24;
 
-/** A value that callers prove themselves with. */
+/** A value with which callers authenticate. */
 export const inboundSecret = v.pipe(
   v.string(),
   v.minLength(minSecretLength),
   v.regex(/^(?!REPLACE_ME)/),
-  // Pasted with it: no header carries white space at its ends (RFC 9110, section 5.5), so nobody would ever match.
+  // White space at the ends comes from pasting: no header carries white space at its ends (RFC 9110, section 5.5), so
+  // no caller would ever match.
   v.regex(/^\S.*\S$/su),
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
   v.regex(/^[^\u0000-\u001f\u007f]*$/u),
 );
 
-/** A key that we prove ourselves with elsewhere: how long it is, is not ours to say. */
+/** A key for calls to another service, which decides on its length. */
 export const outboundKey = v.pipe(v.string(), v.nonEmpty(), v.regex(/^(?!REPLACE_ME)/));
 
-/** `{"current": "…", "previous": "…"?}`; a platform's own keys may stand beside it. */
+/** `{"current": "…", "previous": "…"?}`, and further keys of a platform. */
 export const sharedSecret = v.object({ current: inboundSecret, previous: v.exactOptional(inboundSecret) });
 
-/** Reads `{"current": "…", "previous": "…"?}`. Throws what {@link parseSecret} throws. */
+/** Parses `{"current": "…", "previous": "…"?}`. Throws what {@link parseSecret} throws. */
 export function parseSharedSecret(text: string): SharedSecret {
   return parseSecret(sharedSecret, text);
 }
 
 /**
- * Reads a secret's text. Throws {@link unusableSecret} for anything that is missing, malformed, a placeholder or short: a
+ * Parses a secret's text. Throws {@link unusableSecret} for anything that is missing, malformed, a placeholder or short: a
  * caller that cannot be verified is never accepted.
  */
 export function parseSecret<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
@@ -49,13 +50,13 @@ export function unusableSecret(): Failure {
   return new Failure('unavailable', 'the secret of this platform is not usable', { alarm: 'secret-unusable' });
 }
 
-/** Returns what follows from each of two values. */
+/** Applies a function to each of the two values. */
 export function bothOf<K, T>(secret: { readonly current: K; readonly previous?: K }, of: (value: K) => T) {
   const current = of(secret.current);
   return secret.previous === undefined ? { current } : { current, previous: of(secret.previous) };
 }
 
-/** Which of the two values was given, compared in constant time; `undefined` for neither. */
+/** Returns which of the two values was given, compared in constant time; `undefined` if it is another one. */
 export function matchSecret(given: string, secret: SharedSecret): 'current' | 'previous' | undefined {
   const isCurrent = equal(given, secret.current);
   const isPrevious = equal(given, secret.previous ?? secret.current) && secret.previous !== undefined;
@@ -73,7 +74,7 @@ export function matchAnySecret(given: readonly string[], secret: SharedSecret): 
   return matched.find(label => label === 'current') ?? matched.find(label => label !== undefined);
 }
 
-/** Digests have one length, so the time taken says nothing about the secret. */
+/** All digests have the same length, so the duration says nothing about the secret. */
 function equal(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }

@@ -16,8 +16,8 @@ export interface SignatureForm {
 }
 
 /**
- * Which of two secrets signed a body. Signatures are compared as text, in constant time: decoding first would let
- * several spellings of one signature pass.
+ * Returns which of two secrets signed a body. Signatures are compared as text, in constant time: decoded, several
+ * spellings of one signature would be accepted.
  */
 export function matchSignature(
   given: string,
@@ -31,7 +31,7 @@ export function matchSignature(
   );
 }
 
-/** The signature of a body, as its sender writes it down. */
+/** Returns the signature of a body in the encoding of its sender. */
 export function bodySignature(key: BinaryLike, body: BinaryLike, { hash, encoding }: SignatureForm): string {
   return createHmac(hash, key).update(body).digest(encoding);
 }
@@ -42,7 +42,7 @@ export interface SigningKeys {
   readonly previous?: Uint8Array;
 }
 
-/** A message in the words of Standard Webhooks; the header values as they came, empty when one was missing. */
+/** A message of Standard Webhooks, with the header values as received; empty if one is missing. */
 export interface SignedMessage {
   readonly id: string;
   readonly timestamp: string;
@@ -50,25 +50,25 @@ export interface SignedMessage {
   readonly body: Uint8Array;
 }
 
-/** How far a message's timestamp may be off, either way, in milliseconds. */
+/** Largest difference between a message's timestamp and the clock, in milliseconds. */
 const toleranceMs = 300_000;
 
 /**
- * Reads signing keys: base64, with or without the `whsec_` before it (Standard Webhooks, "Signature scheme": keys are 24
+ * Parses signing keys: base64, with or without the prefix `whsec_` (Standard Webhooks, "Signature scheme": keys are 24
  * bytes or more). Throws `unavailable` for keys that are not base64 or too short.
  */
 export function parseSigningKeys(text: string): SigningKeys {
   return bothOf(parseSharedSecret(text), decodedKey);
 }
 
-/** Keys for signing with a secret that is not base64: its text is the key. */
+/** Returns keys for a secret that is not base64: its text is the key. */
 export function textAsKeys(secret: SharedSecret): SigningKeys {
   return bothOf(secret, key => Buffer.from(key));
 }
 
 /**
- * Which key signed a message that is neither too old nor from the future (Standard Webhooks, "Verifying webhook
- * authenticity"). The timestamp is digits alone, since a lenient reading would not be the text that was signed.
+ * Returns which key signed a message whose time is close to now (Standard Webhooks, "Verifying webhook
+ * authenticity"). The timestamp may contain digits only: any other text would not be the one that was signed.
  */
 export function matchSignedMessage(
   message: SignedMessage,
@@ -78,7 +78,7 @@ export function matchSignedMessage(
   if (!/^[\x21-\x7e]{1,256}$/.test(message.id) || !isTimely(message.timestamp, now)) return undefined;
   // A sender may add signatures of other versions, which the libraries of Standard Webhooks skip.
   const signatures = message.signature.split(' ').filter(given => given.startsWith('v1,'));
-  // A comma at the end shows that two headers were folded into one.
+  // A comma at the end shows that two headers were combined into one.
   if (!signatures.every(given => /^v1,[^,]+$/.test(given))) return undefined;
   return matchAnySecret(
     signatures,
@@ -86,7 +86,7 @@ export function matchSignedMessage(
   );
 }
 
-/** The headers of a message that is signed now, with every key: a receiver may still hold the older one. */
+/** Returns the headers of a message that is signed now, with every key: a receiver may still use the older one. */
 export function signedHeaders(id: string, body: string, keys: SigningKeys, now: number): Record<string, string> {
   const timestamp = String(Math.floor(now / 1000));
   const message = { id, timestamp, body: Buffer.from(body) };
@@ -102,7 +102,7 @@ function signature({ id, timestamp, body }: Omit<SignedMessage, 'signature'>, ke
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
 }
 
-/** A key that is spelled in any other way than base64 spells it was copied wrongly. */
+/** A key that is not exactly its own base64 was copied incorrectly. */
 function decodedKey(secret: string): Uint8Array {
   const text = secret.replace(/^whsec_/, '');
   const key = Buffer.from(text, 'base64');

@@ -2,16 +2,16 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import * as v from 'valibot';
 import { parseStrictJsonText } from '../io/json.ts';
 
-/** What a token is checked against. All times are epoch milliseconds. */
+/** The values that a token must have. All times are in epoch milliseconds. */
 export interface Expected {
   readonly audience: string;
   readonly now: number;
-  /** How long ago, and how far ahead of our clock, it may have been issued. */
+  /** Maximum age of a token, and how far its time of issue may be in the future. */
   readonly oldestMs: number;
   readonly aheadMs: number;
 }
 
-/** The P-384 public key in a PEM text; `undefined` for any other key or text, private keys and certificates included. */
+/** Returns the P-384 public key in a PEM text; `undefined` for any other key or text, also for private keys and certificates. */
 export function es384Key(pem: string): KeyObject | undefined {
   if (!/^\s*-----BEGIN PUBLIC KEY-----\s/.test(pem)) return undefined;
   const key = keyOrUndefined(pem);
@@ -19,8 +19,8 @@ export function es384Key(pem: string): KeyObject | undefined {
 }
 
 /**
- * The payload of a compact JWS that this key signed with ES384; `undefined` for every other text. The algorithm is ours
- * to say and not the token's (RFC 8725, section 3.1), and a critical extension is refused (RFC 7515, section 4.1.11).
+ * Returns the payload of a compact JWS that this key signed with ES384; `undefined` for any other text. A token cannot
+ * choose another algorithm (RFC 8725, section 3.1), and critical extensions are refused (RFC 7515, section 4.1.11).
  */
 export function es384Payload(token: string, key: KeyObject): unknown {
   const parts = compact.exec(token);
@@ -30,12 +30,15 @@ export function es384Payload(token: string, key: KeyObject): unknown {
   return isEs384Signature(`${head}.${payload}`, bytesOf(signature), key) ? parsed(payload) : undefined;
 }
 
-/** Returns whether these are the 96 bytes that ES384 signs a text with (RFC 7518, section 3.4); Node.js refuses any other length. */
+/**
+ * Returns whether these are the 96 bytes that ES384 signs a text with (RFC 7518, section 3.4); Node.js refuses any
+ * other length.
+ */
 export function isEs384Signature(text: string, signature: Uint8Array, key: KeyObject): boolean {
   return verify('sha384', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }, signature);
 }
 
-/** Whether a payload was issued to this audience lately and holds now (RFC 7519, sections 4.1.3 to 4.1.6). */
+/** Returns whether a payload was issued recently for this audience, and is valid now (RFC 7519, sections 4.1.3 to 4.1.6). */
 export function isTokenValidNow(payload: unknown, { audience, now, oldestMs, aheadMs }: Expected): boolean {
   if (!v.is(claims, payload)) return false;
   const { aud, iat, exp, nbf } = payload;

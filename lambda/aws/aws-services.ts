@@ -28,8 +28,8 @@ export interface AwsNames {
 
 /**
  * Returns a function that creates the services of a deployed function once. In Lambda they are created during the init
- * phase, outside any request, and the secrets that the function may read are read
- * ahead, and the rate limits of the projects that it calls. Only a function that signs passes `signer`, so that no other
+ * phase, outside any request. Then the secrets that the function may read are read in advance, and the rate limits of the
+ * projects that it calls. Only a function that signs passes `signer`, so that no other
  * bundles its client. Throws if the environment or the settings in it are invalid.
  */
 export async function lambdaServices(
@@ -79,7 +79,11 @@ interface AwsAdapterOptions {
 export function awsAdapters(
   names: AwsNames,
   now: () => number,
-  { write = writeLine, timeouts = awsTimeouts, clientOptions = awsClientOptions(timeouts) }: AwsAdapterOptions = {},
+  {
+    write = line => process.stdout.write(line),
+    timeouts = awsTimeouts,
+    clientOptions = awsClientOptions(timeouts),
+  }: AwsAdapterOptions = {},
 ): Adapters {
   const { settings, secretArns, tables } = names;
   const log = jsonLog(write, now, names.metricsNamespace);
@@ -109,11 +113,6 @@ export function awsAdapters(
 function expectedPartitions({ platforms, projects: all }: Settings): readonly string[] {
   const opened = [...openPlatforms(platforms), [manualPlatform, manual] as const];
   return opened.map(([platform, { projects = Object.keys(all) }]) => partitionName({ platform, projects }));
-}
-
-/** Lambda sends standard output to the log, line by line. */
-function writeLine(line: string): void {
-  process.stdout.write(line);
 }
 
 /** Logs a failed AWS call: only names, and the age of a cached secret that was used instead. */

@@ -52,7 +52,7 @@ function collectBytes(stream: Readable): Promise<Uint8Array> {
   });
 }
 
-/** Without `info` and `error`, the SDK does not copy every request and response for a log that nobody keeps. */
+/** Without `info` and `error`, the SDK does not copy every request and response for a log that is not kept. */
 const silent = { warn: () => undefined } as unknown as Logger;
 
 type Logger = NonNullable<DynamoDBClientConfig['logger']>;
@@ -90,7 +90,7 @@ export function lambdaClientOptions(variables: Variables, timeouts: Timeouts = a
 }
 
 /**
- * Returns the second argument of `client.send`. The client's own timeouts limit neither retries nor a slow body. It does what
+ * Returns the second argument of `client.send`. The client's own timeouts do not limit retries or a slow body. It does what
  * `AbortSignal.timeout` does for less CPU time: that one makes an error for each call, also for those that have ended.
  */
 export function callDeadline(callMs: number): { readonly abortSignal: AbortSignal } {

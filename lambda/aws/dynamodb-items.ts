@@ -1,7 +1,7 @@
 import type { AttributeValue, TransactWriteItem, Update } from '@aws-sdk/client-dynamodb';
 import type { Addendum } from '../receipts/addendum.ts';
 import { partitionOf } from '../receipts/partitions.ts';
-import { erasedHmacs, type Receipt } from '../receipts/receipt.ts';
+import { lookUpHmacs, type Receipt } from '../receipts/receipt.ts';
 import type { PersonalDataWithPins, SideWrites } from '../receipts/store.ts';
 import { storeUnavailable } from '../receipts/store.ts';
 import { addendumPrefix, queueIndex, subjectPrefix, tableKeys, ttlAttribute } from './table-layout.ts';
@@ -40,7 +40,7 @@ export function acceptActions(
     ...Object.entries(pins).map(([project, row]) => ({
       Put: put(tables.identifiers, { ...key(receipt.id, pinsSort(project)), row: { S: JSON.stringify(row) } }),
     })),
-    ...lookUpKeys(receipt.id, receipt.subjectHmacs).map(lookUp => ({ Put: put(tables.receipts, lookUp) })),
+    ...lookUpKeys(receipt).map(lookUp => ({ Put: put(tables.receipts, lookUp) })),
   ];
 }
 
@@ -65,24 +65,30 @@ export function replaceActions(
       },
     },
     ...updateExpiry(tables, next),
+    ...putResolvedLookUps(tables, next, also),
     ...writePersonalData(tables, next, also),
   ];
 }
 
 /**
  * The write that closes a receipt sets the expiry of its look-up rows too, so that all expire together, and when the
- * person was erased: the function that compares events of customers reads no receipt. It creates the rows of what only the deleted
- * customers had. Callbacks, the
- * verification and the signature come after it and change no expiry. A later write that looks the same repeats it, which is harmless.
+ * person was erased: the function that compares events of customers reads no receipt. Callbacks, the verification and the
+ * signature come after it and change no expiry. A later write that looks the same repeats it, which is harmless.
  */
-function updateExpiry(tables: TableNames, { expiresAt, ...next }: Receipt): TransactWriteItem[] {
-  const { evidence, callbackState, verification } = next;
+function updateExpiry(tables: TableNames, next: Receipt): TransactWriteItem[] {
+  const { evidence, callbackState, verification, expiresAt } = next;
   const isClosedBefore = evidence !== undefined || callbackState !== undefined || verification !== undefined;
   if (expiresAt === undefined || isClosedBefore) return [];
   const erasedAt = next.state === 'erased' ? next.closedAt : undefined;
   const attributes = { [ttlAttribute]: number(expiresAt), ...(erasedAt && { [erasedAtAttribute]: number(erasedAt) }) };
-  const keys = lookUpKeys(next.id, erasedHmacs(next));
-  return keys.map(lookUp => ({ Update: buildUpdate(tables.receipts, lookUp, attributes) }));
+  return lookUpKeys(next).map(lookUp => ({ Update: buildUpdate(tables.receipts, lookUp, attributes) }));
+}
+
+/** The write of the pins creates the look-up rows of what only the pinned customers have. */
+function putResolvedLookUps({ receipts }: TableNames, next: Receipt, { pins }: SideWrites): TransactWriteItem[] {
+  const { id, resolvedHmacs = [] } = next;
+  if (pins === undefined) return [];
+  return resolvedHmacs.map(hmac => ({ Put: { TableName: receipts, Item: key(subjectPartition(hmac), id) } }));
 }
 
 /** Writes without reading and without returning old values: the webhook's role may do neither on this table. */
@@ -172,8 +178,8 @@ export function textOf(item: Item, attribute: string): string {
 }
 
 /** Returns the keys without duplicates: a transaction may not name a key twice (API Reference, TransactWriteItems). */
-function lookUpKeys(id: string, hmacs: readonly string[]): Item[] {
-  return [...new Set(hmacs)].map(hmac => key(subjectPartition(hmac), id));
+function lookUpKeys(receipt: Receipt): Item[] {
+  return lookUpHmacs(receipt).map(hmac => key(subjectPartition(hmac), receipt.id));
 }
 
 function pinsSort(project: string): string {

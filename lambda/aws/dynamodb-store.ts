@@ -17,7 +17,7 @@ import {
   unpausable,
 } from '../receipts/partitions.ts';
 import type { Receipt } from '../receipts/receipt.ts';
-import type { ErasedReceipt, PersonalDataWithPins, ReceiptStore, SideWrites } from '../receipts/store.ts';
+import type { PersonalDataWithPins, ReceiptStore, SideWrites, SubjectErasures } from '../receipts/store.ts';
 import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, errorNameOf } from './clients.ts';
 import { type DynamodbCalls, dynamodbCalls } from './dynamodb-calls.ts';
@@ -142,15 +142,15 @@ async function find(calls: DynamodbCalls, tables: TableNames, subjectHmac: strin
   return lookUps.map(lookUp => textOf(lookUp, tableKeys.sort));
 }
 
-/** A look-up row without the time belongs to a receipt that is open, or closed with another outcome. */
-async function findErased(calls: DynamodbCalls, tables: TableNames, hmac: string): Promise<readonly ErasedReceipt[]> {
+/** The look-up row of a closed receipt has its expiry; only that of an `erased` one has the time too. */
+async function findErased(calls: DynamodbCalls, tables: TableNames, hmac: string): Promise<SubjectErasures> {
   const lookUps = await calls.readPartition(tables.receipts, subjectPartition(hmac));
-  return lookUps.flatMap(lookUp => {
-    const erasedAt = lookUp[erasedAtAttribute]?.N;
+  const erased = lookUps.flatMap(lookUp => {
+    const [erasedAt, expiresAt] = [lookUp[erasedAtAttribute]?.N, Number(lookUp[ttlAttribute]?.N)];
     if (erasedAt === undefined) return [];
-    const expiresAt = Number(lookUp[ttlAttribute]?.N);
     return [{ id: textOf(lookUp, tableKeys.sort), erasedAt: Number(erasedAt), expiresAt }];
   });
+  return { erased, hasOpen: lookUps.some(lookUp => lookUp[ttlAttribute] === undefined) };
 }
 
 function parseAddendum(item: Item | undefined): Addendum | undefined {

@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 
 type Data = string | ArrayBuffer | ArrayBufferView;
 
-/** The signing key is the same array for every request of a day, and Node needs long to convert an array for an HMAC. */
+/** The signing key is the same array for every request of a day. Node needs a long time to convert an array for an HMAC. */
 const keys = new WeakMap<object, KeyObject>();
 
 /**

@@ -89,7 +89,7 @@ export async function listLegalHolds(control: VersionedStore, now: number): Prom
 export interface HoldResult {
   /** False if the hold was already in effect as long: the first reason is kept. */
   readonly changed: boolean;
-  /** From when on nobody with this identifier can be deleted, in epoch milliseconds; it may be in the past. */
+  /** From this time on, no customer with this identifier can be deleted. In epoch milliseconds; it may be in the past. */
   readonly sureAt: number;
 }
 

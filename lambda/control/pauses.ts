@@ -42,11 +42,14 @@ export async function readPauses(scopes: readonly PauseScope[], control: Version
   const stored = (scope: PauseScope) => rows.get(keyOf(scope)) ?? noRow;
   return {
     paused: new Set(scopes.filter(scope => isPaused(stored(scope)))),
-    resumedAt: scope => resumedAt(stored(scope)),
+    resumedAt: scope => fieldsOf(stored(scope)).resumed?.at ?? 0,
   };
 }
 
-/** Returns every paused scope of those in settings, and of requests by hand. Throws `unavailable` if the store cannot be reached. */
+/**
+ * Returns every paused scope of those in settings, and of requests by hand. Throws `unavailable` if the store cannot be
+ * reached.
+ */
 export async function readPausedScopes(
   { platforms, projects }: { readonly platforms: object; readonly projects: object },
   control: VersionedStore,
@@ -70,9 +73,10 @@ function isPaused({ revision, value }: VersionedRow): boolean {
   return !parsed.success || parsed.output.pause !== null;
 }
 
-function resumedAt({ value }: VersionedRow): number {
+/** Returns the fields of a row; none if its format is unknown. */
+function fieldsOf({ value }: VersionedRow): Partial<v.InferOutput<typeof pauseRow>> {
   const parsed = v.safeParse(pauseRow, value);
-  return parsed.success ? (parsed.output.resumed?.at ?? 0) : 0;
+  return parsed.success ? parsed.output : {};
 }
 
 /** Pauses a scope. Returns false if it is already paused: the first reason is kept. */
@@ -92,7 +96,7 @@ export function resume(scope: PauseScope, resumed: Pause, control: VersionedStor
 
 /** Returns who paused and resumed a scope, when and why, the oldest first. Throws like {@link readPauses}. */
 export async function readPauseHistory(scope: PauseScope, control: VersionedStore): Promise<readonly PauseChange[]> {
-  return historyOf((await control.read([keyOf(scope)])).get(keyOf(scope)) ?? noRow);
+  return fieldsOf((await control.read([keyOf(scope)])).get(keyOf(scope)) ?? noRow).history ?? [];
 }
 
 export interface PauseChange extends Pause {
@@ -100,12 +104,7 @@ export interface PauseChange extends Pause {
 }
 
 function historyWith(action: string, why: Pause, row: VersionedRow): { readonly history: readonly PauseChange[] } {
-  return { history: [...historyOf(row), { ...why, action }].slice(-maxHistory) };
-}
-
-function historyOf({ value }: VersionedRow): readonly PauseChange[] {
-  const parsed = v.safeParse(pauseRow, value);
-  return parsed.success ? (parsed.output.history ?? []) : [];
+  return { history: [...(fieldsOf(row).history ?? []), { ...why, action }].slice(-maxHistory) };
 }
 
 async function updatePause(
@@ -119,17 +118,12 @@ async function updatePause(
     const next = change(current);
     if (next === undefined) return false;
     // Keeps fields that another version of this code wrote.
-    const value = { ...readFields(current), ...next };
+    const value = { ...fieldsOf(current), ...next };
     const { written, row } = await control.write(key, current.revision, value);
     if (written) return true;
     current = row;
   }
   throw new Failure('unavailable', 'the pause cannot be written', { alarm: 'store-unavailable' });
-}
-
-function readFields({ value }: VersionedRow): object {
-  const parsed = v.safeParse(pauseRow, value);
-  return parsed.success ? parsed.output : {};
 }
 
 function keyOf(scope: PauseScope): string {

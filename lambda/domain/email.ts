@@ -11,7 +11,7 @@ const controlCharacter = /\p{Cc}/u;
 
 /**
  * Domains that may be given to the host parser. It would cut off other ASCII text: `ada@exa mple.com` becomes `ada@`.
- * Characters beyond ASCII cannot: it rejects a domain in which one stands for such text.
+ * Characters beyond ASCII cannot: it rejects a domain in which one is converted to such text.
  */
 const convertible = /^[\w.\-\P{ASCII}]+$/u;
 

@@ -18,6 +18,8 @@ export interface AttemptRequest {
   readonly isAllowed?: Promise<boolean>;
   /** From {@link AttemptInput}. */
   readonly holdsExist?: boolean;
+  /** From {@link AttemptInput}. */
+  readonly isBacklog?: boolean;
   /** Whether the platform gets the outcome in the reply. */
   readonly repliesNow: boolean;
   /** Outcomes that this reply cannot express. */

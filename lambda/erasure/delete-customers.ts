@@ -28,7 +28,7 @@ export interface DeletionResults {
   readonly deletions: readonly Deletion[];
   /** The indexes of the pins without a customer: never seen, and 404 on the first try. */
   readonly absent: readonly number[];
-  /** The indexes of the pins that were never seen, and whose deletion can be neither proved nor ruled out. */
+  /** The indexes of the pins that were never seen, and of which it is unknown whether they were deleted. */
   readonly unseenUnproven: readonly number[];
   /** Whether an unproven deletion may have been executed. */
   readonly mayHaveExecuted: boolean;

@@ -38,10 +38,15 @@ export interface AttemptInput {
   readonly clients: ProjectClients;
   /** Whether the platform waits for the result. */
   readonly repliesNow: boolean;
-  /** Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not before look-ups. */
+  /**
+   * Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not
+   * before look-ups.
+   */
   readonly isAllowed?: Promise<boolean>;
   /** Whether any legal hold existed when the attempt began; by default, the holds are read. */
   readonly holdsExist?: boolean;
+  /** Whether other erasures wait for the quota. */
+  readonly isBacklog?: boolean;
 }
 
 export interface ProjectAttempt {
@@ -129,17 +134,18 @@ const countBeforeMs = 2000;
 
 /**
  * Counts what Voucherify lists for new pins, before they are deleted. A platform that waits for the result must not wait for
- * counts too. Counts of pins of an earlier set are added up.
+ * counts too, nor must other erasures. Counts of pins of an earlier set are added up.
  */
 async function countBefore(
   added: readonly Pin[],
-  { client, repliesNow, progress, until }: ResolveInput,
+  { client, repliesNow, isBacklog = false, progress, until }: ResolveInput,
   { now }: Services,
 ): Promise<ResidueCounts | undefined> {
   if (client.countResidue === undefined || added.length === 0) return undefined;
   const ends = Math.min(now() + countBeforeMs, until);
   const ids = added.map(pin => pin.customerId);
-  const counts = repliesNow ? notCounted('platform-waits') : await client.countResidue(ids, ends);
+  const reason = repliesNow ? 'platform-waits' : isBacklog ? 'erasures-wait' : undefined;
+  const counts = reason === undefined ? await client.countResidue(ids, ends) : notCounted(reason);
   const { before = counts } = progress.residue ?? {};
   return before === counts ? counts : addCounts(before, counts);
 }
@@ -203,7 +209,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     until,
   });
   if (failure !== undefined) return { receipt, result: { ...failure, ...deleted, resumable: true }, alarms };
-  // A customer that was seen is never absent, so the look-ups said what is so without any.
+  // Without a deletion, the look-ups decide the outcome: a customer that they returned is never absent.
   const { refusedLookUps: [code] = [], ifAbsent = { kind: 'not-identifiable' } } =
     receipt.projects[project] ?? progress;
   if (code !== undefined) return { receipt, result: { kind: 'partial', code, ...deleted }, alarms };

@@ -15,7 +15,8 @@ export type CheckHolds = (customers: readonly HoldableCustomer[]) => Promise<Cal
 
 /**
  * Creates the check of one attempt. It reads the holds of the request's identifiers (`requested`, the HMACs of the receipt) and
- * of the given customers at each call, unless there were no holds at all when the attempt began. If they cannot be read, nothing is deleted.
+ * of the given customers at each call, unless there were no holds at all when the attempt began. If they cannot be
+ * read, nothing is deleted.
  */
 export function createHoldCheck(
   requested: readonly string[],

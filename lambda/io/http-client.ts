@@ -43,7 +43,10 @@ type NoAnswer =
 /** Sends a call. Never throws: a failure is a value that contains no URL, header or body. */
 export type Send = (call: HttpCall) => Promise<HttpResult>;
 
-/** Returns how long a response asks to wait, in milliseconds, if it says so in seconds (`Retry-After`, RFC 9110, section 10.2.3). */
+/**
+ * Returns how long a response asks to wait, in milliseconds, if it says so in seconds (`Retry-After`, RFC 9110, section
+ * 10.2.3).
+ */
 export function retryAfterMs({ headers }: Extract<HttpResult, { kind: 'answer' }>): number | undefined {
   const seconds = headers['retry-after'] ?? '';
   return /^\d{1,7}$/.test(seconds) ? Number(seconds) * 1000 : undefined;
@@ -55,7 +58,10 @@ export const maxResponseBytes = 65_536;
 /** The value of `User-Agent` in every call. */
 const userAgent = `voucherify-erasure-webhook/${version}`;
 
-/** How long to wait for one address of a host before the next is tried, in milliseconds: distant clusters need longer than Node's 250. */
+/**
+ * How long to wait for one address of a host before the next is tried, in milliseconds: distant clusters need longer
+ * than Node's 250.
+ */
 const addressTimeoutMs = 1000;
 
 export interface HttpClientOptions {

@@ -67,7 +67,7 @@ function entry<S extends v.GenericSchema>(schema: S, open: (settings: v.InferOut
 
 const withHold = v.object({ holdSeconds: v.number() });
 
-/** The hold of a platform is none of its protocol. */
+/** A hold is not part of a platform's protocol, so it is added here for all platforms. */
 function holdOf(section: unknown): Pick<Platform, 'holdSeconds'> {
   return v.is(withHold, section) ? { holdSeconds: section.holdSeconds } : {};
 }

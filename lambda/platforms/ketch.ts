@@ -106,7 +106,7 @@ function parse(request: HttpRequest, settings: KetchSettings): ParsedRequest {
   if (!settings.environments.includes(environment)) {
     throw new Failure('forbidden', 'request.environment: is not configured');
   }
-  // An identity without a value identifies nobody; an empty format is a raw value.
+  // An identity without a value identifies no person; an empty format is a raw value.
   const identities = details.identities.flatMap(({ identitySpace: space, identityFormat, identityValue: value }) =>
     value === null || value === undefined ? [] : [{ space, format: identityFormat || 'raw', value }],
   );
@@ -171,7 +171,7 @@ function statusOf(outcome: Outcome, requestID: string) {
   const at = 'at' in outcome ? outcome.at : outcome.expectedAt;
   return {
     status,
-    ...(reason === undefined ? {} : { reason }),
+    reason,
     resultMessage,
     // The text calls it optional; the vendor's Go server rejects a response without it.
     expectedCompletionTimestamp: Math.floor(at / 1000),

@@ -155,8 +155,8 @@ export interface Platform {
   verify(request: HttpRequest, context: VerifyContext): Promise<Authentication>;
   /** Parses an authenticated request. Throws `invalid`, `forbidden`, `unimplemented` or `unsupported-media-type`. */
   parse(request: HttpRequest): ParsedRequest;
-  /** Returns a failure in the platform's format. It may contain values of the request only after authentication. */
-  errorReply(request: HttpRequest, failure: Failure): HttpReply;
+  /** Returns a failure in the platform's own format. It may contain values of the request only after authentication. */
+  errorReply?(request: HttpRequest, failure: Failure): HttpReply;
   /** Builds the calls that send an outcome to the platform, one for each target. */
   buildCallbacks(notice: CallbackNotice, context: CallContext): Promise<readonly CallbackRequest[]>;
 }
@@ -174,12 +174,11 @@ export function acknowledgingPlatform(platform: AcknowledgingPlatform): Platform
     responseMode: 'acknowledgement',
     callbackOrigins: [],
     parse: request => ({ ...platform.parse(request), reply: () => emptyReply(200) }),
-    errorReply: (_, failure) => plainErrorReply(failure),
     buildCallbacks: async () => [],
   };
 }
 
-/** Returns a failure for callers without an error format of their own. */
+/** Returns a failure for callers whose platform has no error format of its own. */
 export function plainErrorReply({ status, code, message, headers }: Failure): HttpReply {
   return jsonReply(status, { error: { code, message } }, headers);
 }
@@ -257,6 +256,7 @@ export function isOrigin(text: string): boolean {
 /** Callback URLs come from requests: they may lead only to port 443 of a host name. */
 function isCallbackOrigin(text: string): boolean {
   if (loopbackOrigin.test(text)) return true;
-  const { hostname, port } = URL.parse(text) ?? { hostname: '', port: '' };
-  return isOrigin(text) && port === '' && isIP(hostname.replace(/^\[(.*)\]$/, '$1')) === 0;
+  if (!isOrigin(text)) return false;
+  const { hostname, port } = new URL(text);
+  return port === '' && isIP(hostname.replaceAll(/[[\]]/g, '')) === 0;
 }

@@ -66,10 +66,13 @@ async function verify(request: HttpRequest, { secret }: VerifyContext, header: s
 
 export const segmentSignature = { hash: 'sha1', encoding: 'hex' } as const;
 
-/** Segment signs `JSON.stringify` of the event ("Authentication"), which may differ from the bytes that it sends. */
+/**
+ * Segment signs `JSON.stringify` of the event ("Authentication"), which may differ from the bytes that it sends. A body that
+ * is not JSON, and an empty list, have no such text.
+ */
 function serialized(body: unknown): readonly string[] {
-  if (body === undefined) return [];
-  return [JSON.stringify(Array.isArray(body) ? body[0] : body) ?? ''];
+  const texts: readonly (string | undefined)[] = [JSON.stringify(Array.isArray(body) ? body[0] : body)];
+  return texts.filter(text => text !== undefined);
 }
 
 /** Most events in one request. */

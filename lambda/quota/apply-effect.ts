@@ -78,15 +78,15 @@ export function applyRateHeaders(
   now: number,
   quota: Quota,
 ): RateLimitState {
-  const { remaining, resetAt = 0, ofCycle } = headers;
+  const { resetAt = 0, ofCycle } = headers;
   const known = { limit: state.limit ?? quota.limit, periodMs: state.periodMs ?? quota.periodMs };
-  const { limit = known.limit } = headers;
+  const { limit = known.limit, remaining = limit } = headers;
   if (ofCycle || limit === 0 || resetAt > now + hour) return state;
   const isHourly = headers.limit !== undefined && resetAt > now + hourlyFromMs;
   const periodMs = isHourly ? hour : known.periodMs;
   const isKnown = known.limit === limit && known.periodMs === periodMs;
   const counted = isKnown ? state : { ...state, limit, periodMs };
-  const isScarce = remaining !== undefined && remaining < (1 - quota.share) * limit;
+  const isScarce = remaining < (1 - quota.share) * limit;
   const until = Math.ceil(resetAt > now ? resetAt : now + periodMs);
   return isScarce && until > Math.max(now, counted.reservedForShopUntil ?? 0)
     ? { ...counted, reservedForShopUntil: until }

@@ -1,7 +1,13 @@
 import { hash } from 'node:crypto';
 import type { HttpCall, HttpResult, Send } from '../io/http-client.ts';
 import type { BreakerEffect, QuotaEffect } from './apply-effect.ts';
-import { type Capacity, leastCallMs, type Reservation, type ReservationRequest } from './rate-limit.ts';
+import {
+  type Capacity,
+  initialRateLimit,
+  leastCallMs,
+  type Reservation,
+  type ReservationRequest,
+} from './rate-limit.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
 /** The call was not sent: the project is rate-limited, or too little time is left. */
@@ -74,12 +80,18 @@ export function serialQueue(): SerialQueue {
 
 type Reserved = Extract<Reservation, { kind: 'reserved' }>;
 
+/** Before the first reservation: none of its calls is left. */
+const nothingReserved: Reserved = {
+  ...{ kind: 'reserved', at: 0, calls: 0, probe: false, next: initialRateLimit, atMost: 0 },
+  interval: { allowed: 1, intervalMs: 0, burst: 1, lateMs: 0 },
+};
+
 const outOfTime: RateLimited = { kind: 'rate-limited', code: 'out-of-time' };
 
 /** Creates the rate-limited client of one attempt for one project. */
 export function createLimitedClient(options: LimitedClientOptions): LimitedClient {
   const { rateLimiter, now, fresh } = options;
-  let reservation: Reserved | undefined;
+  let reservation = nothingReserved;
   /** Reserved calls that are not sent yet. */
   let left = 0;
   let expected = 1;
@@ -100,15 +112,15 @@ export function createLimitedClient(options: LimitedClientOptions): LimitedClien
   /** Whether the reservation covers a call. A GET needs its POST reserved too; the probe of an open breaker is one call. */
   const isReserved = ({ method }: HttpCall): boolean => {
     // Reserved calls that were not sent in time are discarded: a later call would exceed the quota.
-    while (reservation !== undefined && left > 0 && now() > validUntil(reservation, left)) left -= 1;
-    const isPair = method === 'GET' && reservation?.probe !== true;
-    return left >= (isPair ? Math.min(together, reservation?.interval.burst ?? together) : 1);
+    while (left > 0 && now() > validUntil(reservation, left)) left -= 1;
+    const isPair = method === 'GET' && !reservation.probe;
+    return left >= (isPair ? Math.min(together, reservation.interval.burst) : 1);
   };
 
   return {
     reserve: (headers, until) => reserve(hashCredentials(headers), until),
     release: async () => {
-      if (reservation !== undefined && left === reservation.calls) await rateLimiter.release(reservation);
+      if (left > 0 && left === reservation.calls) await rateLimiter.release(reservation);
       left = 0;
     },
     expectCalls: ({ calls, inPairs = false }) => {
@@ -117,17 +129,17 @@ export function createLimitedClient(options: LimitedClientOptions): LimitedClien
     },
     capacity: rateLimiter.capacity,
     sendSpare: (call, classify) => {
-      const ends = reservation !== undefined && left > 0 ? validUntil(reservation, left) - leastCallMs : call.until;
+      const ends = left > 0 ? validUntil(reservation, left) - leastCallMs : call.until;
       return sendSpare({ ...call, until: Math.min(call.until, ends) }, classify, options);
     },
     send: async (call, classify) => {
       if (isTooLate(call)) return outOfTime;
       const keyHash = hashCredentials(call.headers);
       const refused = isReserved(call) ? undefined : await reserve(keyHash, call.until);
-      if (refused === undefined) await waitFor(reservation, options);
+      if (refused !== undefined) return refused;
+      await waitFor(reservation, options);
       if (isTooLate(call)) return outOfTime;
-      const isProbe = reservation?.probe === true;
-      const blocked = refused ?? (isProbe ? undefined : rateLimiter.blockedBy(keyHash, now()));
+      const blocked = reservation.probe ? undefined : rateLimiter.blockedBy(keyHash, now());
       if (blocked !== undefined) return blocked;
       left -= 1;
       expected = Math.max(1, expected - 1);
@@ -176,7 +188,10 @@ export function validUntil({ interval, next }: Reserved, left: number): number {
   return next.notBefore - left * interval.intervalMs + interval.lateMs;
 }
 
-/** Reserves calls and waits for the first one. The sweep does so one at a time, so that it never delays a fresh request for long. */
+/**
+ * Reserves calls and waits for the first one. The sweep does so one at a time, so that it never delays a fresh request
+ * for long.
+ */
 async function reserveAndWait(
   request: Omit<ReservationRequest, 'now'>,
   options: LimitedClientOptions,
@@ -187,13 +202,13 @@ async function reserveAndWait(
 }
 
 /** Waits for the time of the first reserved call. */
-async function waitFor(reservation: Reserved | undefined, { now, wait }: LimitedClientOptions): Promise<void> {
-  const ahead = (reservation?.at ?? 0) - now();
+async function waitFor({ at }: Reserved, { now, wait }: LimitedClientOptions): Promise<void> {
+  const ahead = at - now();
   if (ahead > 0) await wait(Math.ceil(ahead));
 }
 
 /** Hashes the credentials, so that a new key is not blocked by the breaker of the old one. */
 function hashCredentials(headers: HttpCall['headers']): string {
-  const credentials = ['X-App-Id', 'X-App-Token', 'Authorization'].map(name => headers[name] ?? '');
+  const credentials = ['X-App-Id', 'X-App-Token', 'Authorization'].map(name => headers[name]);
   return hash('sha256', JSON.stringify(credentials), 'base64url').slice(0, 22);
 }

@@ -113,17 +113,22 @@ function mostAtOnce({ burst, intervalMs }: TokenInterval, fresh: boolean): numbe
   return fresh || intervalMs > attemptMs / 2 ? burst : Math.max(1, Math.floor(burst / 2));
 }
 
+/** Returns how long before `notBefore` calls may start, in milliseconds: the burst belongs to fresh requests. */
+function creditFor(calls: number, { fresh }: ReservationRequest, { burst, intervalMs }: TokenInterval): number {
+  return fresh ? Math.max(0, burst - calls) * intervalMs : 0;
+}
+
 function reserveCalls(
   state: RateLimitState,
   calls: number,
-  { fresh, now, latest }: ReservationRequest,
+  request: ReservationRequest,
   interval: TokenInterval,
+  credit: number = creditFor(calls, request, interval),
 ): Reservation {
-  const { intervalMs, burst } = interval;
-  const credit = fresh ? Math.max(0, burst - calls) * intervalMs : 0;
+  const { now, latest } = request;
   const at = Math.max(now, state.notBefore - credit, state.reservedForShopUntil ?? 0);
   if (at > latest) return { kind: 'rate-limited', until: at, code: 'rate-limited' };
-  const next = { ...state, notBefore: Math.max(state.notBefore, at) + calls * intervalMs };
+  const next = { ...state, notBefore: Math.max(state.notBefore, at) + calls * interval.intervalMs };
   return { kind: 'reserved', at, calls, probe: false, interval, next, atMost: latest + credit };
 }
 
@@ -142,11 +147,8 @@ function reserveSpare(state: RateLimitState, request: ReservationRequest, interv
   const breaker = breakerFor(state, request.keyHash);
   if (breaker !== undefined) return { kind: 'rate-limited', until: breaker.openUntil, code: breaker.code };
   if (!hasSpareCalls(interval)) return noSpareCalls;
-  const ahead = (burst - keptCalls - 1) * intervalMs;
-  const at = Math.max(state.notBefore - ahead, state.reservedForShopUntil ?? 0);
-  if (at > request.now) return { kind: 'rate-limited', until: at, code: 'rate-limited' };
-  const reserved = reserveCalls(state, 1, { ...request, fresh: true, latest: request.now }, interval);
-  return reserved.kind === 'reserved' ? { ...reserved, atMost: request.now + ahead } : reserved;
+  const credit = (burst - keptCalls - 1) * intervalMs;
+  return reserveCalls(state, 1, { ...request, latest: request.now }, interval, credit);
 }
 
 /** Returns whether a quota has calls that no erasure needs. */
@@ -262,7 +264,7 @@ export function tokenInterval(observed: Partial<Pick<Quota, 'limit' | 'periodMs'
   const { limit = quota.limit, periodMs = quota.periodMs } = observed;
   const share = limit * quota.share;
   // Rounded down, with a tolerance for floating-point errors; less than one call a period is a longer period.
-  const allowed = share < 1 ? share : Math.floor(share + 1e-9);
+  const allowed = Math.floor(share + 1e-9) || share;
   const burst = Math.max(1, Math.floor(Math.min(2, allowed)), Math.floor(Math.min(5, allowed / 10)));
   const steady = periodMs / (allowed > burst ? allowed - burst : allowed);
   const spare = Math.max(allowed, 1) + 1 - burst;

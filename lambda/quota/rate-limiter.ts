@@ -1,4 +1,4 @@
-import type { VersionedRow, VersionedStore } from '../control/versioned-store.ts';
+import type { ControlWrite, VersionedStore } from '../control/versioned-store.ts';
 import { applyEffect, type ObservedCall } from './apply-effect.ts';
 import { coalesce } from './coalesce.ts';
 import {
@@ -90,27 +90,28 @@ async function reserveAll(
   quota: Quota,
 ): Promise<readonly Reservation[]> {
   const results = new Map<ReservationRequest, Reservation>();
-  const record = (decided: readonly ReservationRequest[], { reservations }: JointReservation) => {
-    for (const [at, request] of decided.entries()) results.set(request, reservations[at] ?? unavailable(request.now));
+  const record = (decided: readonly ReservationRequest[], joint: JointReservation | undefined) => {
+    for (const [at, request] of decided.entries()) {
+      results.set(request, joint?.reservations[at] ?? unavailable(request.now));
+    }
   };
   const now = Math.max(...requests.map(request => request.now));
   const correct = (state: RateLimitState) => correctTimes(state, now, quota);
   let isCurrent = false;
   for (let tries = 0; tries < maxTries && results.size < requests.length; tries += 1) {
     // Impossible times are corrected in the row. Otherwise every reader would start its wait again.
-    const state = (await row.change(correct)) ? row.state() : undefined;
+    await row.change(correct);
+    const state = row.state();
     const waiting = requests.filter(request => !results.has(request));
     const joint = state && reserveJointly(state, waiting, quota);
     const granted = waiting.filter((_, at) => joint?.reservations[at]?.kind === 'reserved');
     if (joint !== undefined && granted.length > 0) {
       const notBefore = await row.advance(joint);
       if (notBefore !== undefined) record(granted, reserveJointly({ ...state, notBefore }, granted, quota));
-    } else if (!isCurrent) {
-      await row.refresh();
-    } else if (joint === undefined) {
-      break;
-    } else {
+    } else if (isCurrent) {
       record(waiting, joint);
+    } else {
+      await row.refresh();
     }
     isCurrent = true;
   }
@@ -122,8 +123,8 @@ interface SharedRow {
   /** The last state read; `undefined` if the stored row is unreadable. */
   state(): RateLimitState | undefined;
   refresh(): Promise<void>;
-  /** Writes the result of `decide` unless it is unchanged. Returns false after too many conflicts. */
-  change(decide: (state: RateLimitState) => RateLimitState): Promise<boolean>;
+  /** Writes the result of `decide` unless it is unchanged. Gives up after too many conflicts. */
+  change(decide: (state: RateLimitState) => RateLimitState): Promise<void>;
   /**
    * Advances the token time from the last state, in one atomic write. Returns the token time that the step began at, or
    * `undefined` if the row is not as expected; then the last state is the row as it is now.
@@ -140,52 +141,46 @@ const maxTries = 50;
 function openSharedRow(key: string, rows: VersionedStore): SharedRow {
   const initial: { revision: number; state: RateLimitState | undefined } = { revision: 0, state: initialRateLimit };
   let cached = initial;
-  // The token time may change within a revision. A lower revision is a row that was deleted or restored from a backup.
-  const update = (row: VersionedRow) => {
-    cached = row.revision === 0 ? initial : { revision: row.revision, state: parseRateLimit(row) };
+  // The token time may change within a revision. A written row may arrive when a newer one is known already. Otherwise a
+  // lower revision is a row that was deleted or restored from a backup.
+  const cache = ({ written, row }: ControlWrite, state = parseRateLimit(row)) => {
+    if (written && row.revision < cached.revision) return;
+    cached = row.revision === 0 ? initial : { revision: row.revision, state };
   };
-  const refresh = async () => update((await rows.read([key])).get(key) ?? { revision: 0, value: undefined });
-  const moveBack = async (from: number, to: number) => {
-    const isMoved = await rows.moveBack(key, from, to);
-    if (isMoved && cached.state?.notBefore === from) cached = { ...cached, state: { ...cached.state, notBefore: to } };
-    return isMoved;
+  const refresh = async () => {
+    const row = (await rows.read([key])).get(key) ?? { revision: 0, value: undefined };
+    cache({ written: false, row });
   };
   const write = async (next: RateLimitState): Promise<boolean> => {
-    const { written, row } = await rows.write(key, cached.revision, storedRateLimit(next));
-    if (!written) update(row);
-    else if (row.revision > cached.revision) cached = { revision: row.revision, state: next };
-    return written;
+    const result = await rows.write(key, cached.revision, storedRateLimit(next));
+    cache(result, result.written ? next : undefined);
+    return result.written;
   };
   return {
     state: () => cached.state,
     refresh,
-    moveBack,
+    moveBack: (from, to) => rows.moveBack(key, from, to),
     change: async decide => {
       for (let tries = 0; tries < maxTries; tries += 1) {
         const { state } = cached;
-        if (state === undefined) return false;
+        if (state === undefined) return;
         const next = decide(state);
-        if (next === state) return true;
-        const isMoved = next.notBefore === state.notBefore || (await moveBack(state.notBefore, next.notBefore));
+        if (next === state) return;
+        const { notBefore } = state;
+        const isMoved = next.notBefore === notBefore || (await rows.moveBack(key, notBefore, next.notBefore));
         if (!isMoved) await refresh();
-        else if (hasSameValue(next, state) || (await write(next))) return true;
+        else if (await write(next)) return;
       }
-      return false;
     },
     advance: async ({ next, step }) => {
-      const { revision, state } = cached;
-      const isChanged = revision === 0 || next.breaker !== state?.breaker;
+      const { revision, state = initialRateLimit } = cached;
+      const isChanged = revision === 0 || next.breaker !== state.breaker;
       const value = isChanged ? { value: storedRateLimit(next) } : {};
-      const known = state?.notBefore ?? 0;
-      const { written, row } = await rows.advance(key, revision, { ...step, known, ...value });
-      if (!written || row.revision >= cached.revision) update(row);
-      return written ? (row.tokenTime ?? 0) - step.by : undefined;
+      const result = await rows.advance(key, revision, { ...step, known: state.notBefore, ...value });
+      cache(result);
+      return result.written ? (result.row.tokenTime ?? 0) - step.by : undefined;
     },
   };
-}
-
-function hasSameValue(a: RateLimitState, b: RateLimitState): boolean {
-  return JSON.stringify(storedRateLimit(a)) === JSON.stringify(storedRateLimit(b));
 }
 
 /** Reads the rate-limit state; `undefined` if the row is unreadable. Throws what {@link VersionedStore} throws. */

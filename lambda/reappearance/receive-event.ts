@@ -17,8 +17,9 @@ export type EventServices = Pick<Services, 'settings' | 'store' | 'readSecret' |
 /**
  * Handles one event that Voucherify sends about a customer. Compares the customer with the erased persons, by HMACs. For
  * each erasure that matches, it stores an addendum, which the sweep signs and reports. It deletes nothing, and stores and
- * logs nothing of the event. Replies 204 only after the addenda are stored. Throws a `Failure`, which
- * {@link eventErrorReply} turns into the reply; after 503 and 429, Voucherify repeats the event.
+ * logs nothing of the event. Replies 204 only after the addenda are stored, and 503 while an erasure that may precede the
+ * event is being stored. Throws a `Failure`, which {@link eventErrorReply} turns into the reply; after 503 and 429,
+ * Voucherify repeats the event.
  */
 export async function receiveEvent(request: HttpRequest, services: EventServices): Promise<HttpReply> {
   const project = projectOf(request);
@@ -30,12 +31,26 @@ export async function receiveEvent(request: HttpRequest, services: EventServices
   await verifySignature(request, project, services);
   try {
     const event = parseCustomerEvent(request.rawBody);
-    if (event !== undefined) await compare(event, project, request.receivedAt ?? services.now(), services);
+    const receivedAt = request.receivedAt ?? services.now();
+    if (event !== undefined && !(await compare(event, project, receivedAt, services)))
+      return tooEarlyReply(project, services);
   } catch (error) {
     throw failureOf(error).markVerified();
   }
   services.log({ event: 'customer-event', project });
   return emptyReply(204);
+}
+
+/**
+ * How long after an event, in milliseconds, an erasure that ended before it may still be on its way to the store. The end is
+ * the time at which a worker begins the write that closes the receipt, and no worker lives longer.
+ */
+const closingMs = 240_000;
+
+function tooEarlyReply(project: string, { log }: EventServices): HttpReply {
+  log({ event: 'refused', project, code: 'erasure-open', status: 503 });
+  const message = 'an erasure of this customer is not finished: send the event again';
+  return jsonReply(503, { message }, { 'Retry-After': String(closingMs / 1000) });
 }
 
 /**
@@ -71,19 +86,22 @@ async function verifySignature(request: HttpRequest, project: string, { readSecr
     throw new Failure('unauthorized', 'x-voucherify-signature: is missing or does not match');
 }
 
+/** Stores an addendum for each erasure that the event follows. Returns false if it is too early to tell. */
 async function compare(
   event: CustomerEvent,
   project: string,
   receivedAt: number,
   { store, pseudonymizer }: EventServices,
-): Promise<void> {
+): Promise<boolean> {
   const hmacs = await pseudonymizer();
   const matched = new Map<string, { readonly erased: ErasedReceipt; readonly kinds: Addendum['matched'][number][] }>();
-  const { identifiers } = event;
+  const { identifiers, occurredAt, createdAt } = event;
   const found = await Promise.all(identifiers.map(identifier => store.findErased(hmacs.subject(identifier))));
+  const isRecent = Math.abs(receivedAt - Math.min(occurredAt, createdAt)) < closingMs;
+  if (isRecent && found.some(({ hasOpen }) => hasOpen)) return false;
   identifiers.forEach(({ kind }, at) => {
     if (kind === 'phone') return;
-    for (const erased of found[at] ?? []) {
+    for (const erased of found[at]?.erased ?? []) {
       if (!isReappearance(kind, event, erased)) continue;
       const { kinds } = matched.get(erased.id) ?? { kinds: [] };
       matched.set(erased.id, { erased, kinds: [...kinds, kind] });
@@ -92,6 +110,7 @@ async function compare(
   for (const { erased, kinds } of matched.values()) {
     await store.addAddendum(addendumOf(event, { project, receivedAt, erased, kinds, hmacs }));
   }
+  return true;
 }
 
 /**

@@ -129,7 +129,7 @@ export function evidenceOf(receipt: Receipt): Evidence {
 
 const auditLogPage = 'https://docs.voucherify.io/analyze/audit-logs';
 
-/** Signed evidence contains it: a changed list needs a new form of the evidence. */
+/** Signed evidence contains this list: a change needs a new form of the evidence. */
 const notCounted = {
   exports: auditLogPage,
   'files of background tasks': auditLogPage,

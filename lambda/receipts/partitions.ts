@@ -13,7 +13,10 @@ export type SelectPartition = (partition: ErasePartition | undefined) => boolean
 /** The part that no pause holds: an operator has decided to close these receipts. */
 export const unpausable = 'erase';
 
-/** Returns the partition of the index that a receipt is in, if it is in a queue: the queue's name, for erasures with what a pause can hold. */
+/**
+ * Returns the partition of the index that a receipt is in, if it is in a queue: the queue's name, for erasures with
+ * what a pause can hold.
+ */
 export function partitionOf(receipt: Receipt): string | undefined {
   const { queue, platform, projects } = receipt;
   if (queue !== 'erase' || isClosingDecided(receipt)) return queue;
@@ -21,8 +24,9 @@ export function partitionOf(receipt: Receipt): string | undefined {
 }
 
 /**
- * Returns the name of a part of the queue `erase`, whatever the order of its projects. A receipt has at most 48 projects, and
- * names have at most 40 characters, so it fits into a partition key of 2,048 bytes (DynamoDB Developer Guide, Quotas).
+ * Returns the name of a part of the queue `erase`. The order of its projects does not matter. A receipt has at most 48
+ * projects, and names have at most 40 characters, so it fits into a partition key of 2,048 bytes (DynamoDB Developer
+ * Guide, Quotas).
  */
 export function partitionName({ platform, projects }: ErasePartition): string {
   return `${unpausable}#${platform}#${projects.toSorted().join(',')}`;

@@ -8,7 +8,10 @@ export function isDelayed({ state, heldUntil = 0, claims }: Receipt, now: number
   return state === 'open' && claims === 0 && heldUntil > now;
 }
 
-/** Asks the next sweep what would be deleted for a receipt. Only while `holdSeconds` delays it, and nobody else decided. */
+/**
+ * Asks the next sweep what would be deleted for a receipt. Only while `holdSeconds` delays it, and without a decision
+ * of an operator.
+ */
 export function askPreview(receipt: Receipt, now: number): Receipt | undefined {
   if (!isDelayed(receipt, now) || isClosingDecided(receipt)) return undefined;
   return nextRevision(receipt, { nextAttemptAt: now, preview: { askedAt: now } });
@@ -19,7 +22,7 @@ export function isPreviewAsked(receipt: Receipt, now: number): boolean {
   return isDelayed(receipt, now) && receipt.preview !== undefined && receipt.preview.at === undefined;
 }
 
-/** Stores a preview and lets the receipt wait on. Returns `undefined` if it no longer waits for this preview. */
+/** Stores a preview and lets the receipt continue to wait. Returns `undefined` if it no longer waits for this preview. */
 export function storePreview(receipt: Receipt, projects: PreviewedProjects, now: number): Receipt | undefined {
   const { preview, heldUntil = now } = receipt;
   if (!isPreviewAsked(receipt, now) || isClosingDecided(receipt)) return undefined;

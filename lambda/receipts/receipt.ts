@@ -169,13 +169,9 @@ function withResolved(receipt: Receipt, hmacs: readonly string[]): Pick<Receipt,
   return others.length === 0 ? {} : { resolvedHmacs: others };
 }
 
-/** Returns the HMACs by which an erased person is found: of the request, and of what the deleted customers had. */
-export function erasedHmacs({
-  state,
-  subjectHmacs,
-  resolvedHmacs = [],
-}: Omit<Receipt, 'expiresAt'>): readonly string[] {
-  return [...new Set([...subjectHmacs, ...(state === 'erased' ? resolvedHmacs : [])])];
+/** Returns the HMACs that have a look-up row: of the request, and of what its pinned customers have. */
+export function lookUpHmacs({ subjectHmacs, resolvedHmacs = [] }: Receipt): readonly string[] {
+  return [...new Set([...subjectHmacs, ...resolvedHmacs])];
 }
 
 /**

@@ -40,7 +40,7 @@ interface Unfinished {
   readonly deletions: readonly Deletion[];
   /** Indexes of pins without a customer. */
   readonly absent?: readonly number[];
-  /** Indexes of pins that were never seen, and whose deletion can be neither proved nor ruled out. */
+  /** Indexes of pins that were never seen, and of which it is unknown whether they were deleted. */
   readonly unseenUnproven?: readonly number[];
   readonly mayHaveExecuted: boolean;
   /** Completed look-ups that replace the stored ones; the next attempt continues from them. Empty: it starts again. */
@@ -142,7 +142,8 @@ function union<Kind extends 'absent' | 'unseenUnproven'>(kind: Kind, before: Pro
 }
 
 function conclude(next: Receipt, results: readonly ProjectResult[], recording: AttemptRecord): Receipt {
-  const unproven = next.unprovenCount + (results.some(isUnproven) ? 1 : 0);
+  const isUnproven = results.some(result => result.kind === 'retry' && result.unproven === true);
+  const unproven = next.unprovenCount + (isUnproven ? 1 : 0);
   const counted = { ...next, unprovenCount: unproven, unrecordedClaims: 0 };
   if (isWithdrawn(next)) return closeAs(counted, 'refused', recording);
   const states = Object.values(next.projects).map(progress => progress.state);
@@ -187,10 +188,6 @@ function postponeAttempt(receipt: Receipt, results: readonly ProjectResult[], { 
   const notAfter = Math.min(...retries.map(result => result.notAfter ?? Number.POSITIVE_INFINITY));
   const nextAttemptAt = isInterrupted ? notBefore : Math.max(Math.min(retryAt, notAfter), notBefore);
   return nextRevision(receipt, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
-}
-
-function isUnproven(result: ProjectResult): boolean {
-  return 'unproven' in result && result.unproven === true;
 }
 
 function closeAs(

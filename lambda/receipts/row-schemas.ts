@@ -2,7 +2,7 @@ import * as v from 'valibot';
 
 /**
  * The shapes of stored rows. Each schema is the reader of a row and the source of its type. The type is strict; the
- * reader keeps fields that it does not know, because two versions of this code may write the same row by turns.
+ * reader keeps fields that it does not know, because two versions of this code may write the same row alternately.
  */
 
 /** Makes a type readonly at every depth. */
@@ -69,7 +69,7 @@ const progressSchema = storedObject({
       createdLater: v.exactOptional(v.number()),
     }),
   ),
-  /** Indexes of pins that were never seen, and whose deletion can be neither proved nor ruled out. */
+  /** Indexes of pins that were never seen, and of which it is unknown whether they were deleted. */
   unseenUnproven: v.exactOptional(v.array(v.number())),
   /** The code of each look-up that Voucherify refused. Without an operator's decision the project is never finished. */
   refusedLookUps: v.exactOptional(v.array(v.string())),
@@ -191,7 +191,10 @@ export const receiptSchema = storedObject({
   /** HMAC of the first delivery's id, if the platform sends one. */
   deliveryHmac: v.exactOptional(v.string()),
   subjectHmacs: v.array(v.string()),
-  /** HMACs of what only the customers to delete have: a `source_id`, an e-mail address. Only if events of customers are received. */
+  /**
+   * HMACs of what only the customers to delete have: a `source_id`, an e-mail address. Only if events of customers are
+   * received.
+   */
   resolvedHmacs: v.exactOptional(v.array(v.string())),
   /** Calls that all look-ups in one project need, if each list has one page. */
   lookUpCalls: v.number(),

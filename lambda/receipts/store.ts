@@ -43,8 +43,8 @@ export interface ReceiptStore {
   readPins(id: string): Promise<PersonalDataWithPins['pins']>;
   /** Returns the ids of one subject's receipts, by the HMAC of the subject. */
   find(subjectHmac: string): Promise<readonly string[]>;
-  /** Returns the subject's receipts that are closed as `erased`, from the look-up rows alone. */
-  findErased(subjectHmac: string): Promise<readonly ErasedReceipt[]>;
+  /** Returns what the look-up rows of a subject say: which receipts are closed as `erased`, and whether one is not closed. */
+  findErased(subjectHmac: string): Promise<SubjectErasures>;
   /** Stores a new addendum, unless one with its key exists. It is due for signing at once. */
   addAddendum(addendum: Addendum): Promise<void>;
   /** Reads an addendum by its id, which `due` returns. */
@@ -53,6 +53,12 @@ export interface ReceiptStore {
   replaceAddendum(next: Addendum): Promise<boolean>;
   /** Returns the addenda of a receipt. */
   addendaOf(receiptId: string): Promise<readonly Addendum[]>;
+}
+
+export interface SubjectErasures {
+  readonly erased: readonly ErasedReceipt[];
+  /** Whether a receipt of the subject is not closed yet. */
+  readonly hasOpen: boolean;
 }
 
 /** What a look-up row says about a receipt that is closed as `erased`. */

@@ -155,8 +155,8 @@ function repeatRefusedLookUps(receipt: Receipt): Receipt {
 
 /**
  * Records an operator's decision to close a receipt in review with what is proved. Only if nothing is left that another
- * attempt could delete: look-ups that Voucherify refused, or customers that were never seen and whose deletion can be
- * neither proved nor ruled out. The sweep closes the receipt.
+ * attempt could delete: look-ups that Voucherify refused, or customers that were never seen and of which it is
+ * unknown whether they were deleted. The sweep closes the receipt.
  */
 export function decideAcceptPartial(receipt: Receipt, decided: DecisionInput): Receipt | undefined {
   const open = Object.values(receipt.projects).filter(progress => progress.state === 'open');
@@ -234,7 +234,7 @@ export function decideEraseAgain(receipt: Receipt, decided: DecisionInput): Rece
   return nextRevision(receipt, { eraseAgain: decided, ...due, queue: queue ?? 'verify' });
 }
 
-/** Takes a receipt out of its queue whose customers are deleted again for another receipt; open callbacks go on. */
+/** Takes a receipt out of its queue whose customers are deleted again for another receipt; open callbacks continue. */
 export function endEraseAgain(receipt: Receipt, now: number): Receipt | undefined {
   const { queue, nextAttemptAt: _, verification, ...rest } = receipt;
   if (receipt.eraseAgain === undefined || verification?.lookAt === undefined) return undefined;

@@ -44,9 +44,9 @@ export function queueAfterCallbacks(receipt: Receipt, now: number): Pick<Receipt
 }
 
 /**
- * Returns when a closed receipt is due whose callbacks are not all accepted: for the next round of callbacks, or for the next look at
- * the deleted customers if that is earlier. A callback that fails for days must not delay the alarm about a customer who
- * is still present.
+ * Returns when a closed receipt is due whose callbacks are not all accepted: for the next round of callbacks, or for
+ * the next look at the deleted customers if that is earlier. A callback that fails for days must not delay the alarm
+ * about a customer who is still present.
  */
 export function dueDuringCallbacks(receipt: Receipt, now: number): number {
   return Math.min(receipt.callbackState?.retryAt ?? now, nextLook(receipt) ?? Number.POSITIVE_INFINITY);

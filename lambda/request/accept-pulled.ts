@@ -1,4 +1,4 @@
-import { type Failure, failureOf } from '../domain/failure.ts';
+import { failureOf } from '../domain/failure.ts';
 import type { Platform, PulledPage } from '../platforms/platform.ts';
 import { needsNoPersonalData, type Receipt } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
@@ -46,7 +46,8 @@ async function acceptOne(request: VerifiedRequest, services: Services): Promise<
   } catch (thrown) {
     const failure = failureOf(thrown);
     if (failure.status >= 500) throw failure;
-    logRefused(request.platformName, failure, services);
+    const { alarm = 'request-refused', message: rule } = failure;
+    services.log({ event: 'alarm', alarm, platform: request.platformName, rule });
   }
 }
 
@@ -59,8 +60,4 @@ function logStillListed(receipt: Receipt, { log, now }: Services): void {
   if (!needsNoPersonalData(receipt) || now() - closedAt < maxListedMs) return;
   const rule = 'pull: an order is still listed a day after its receipt was closed';
   log({ event: 'alarm', alarm: 'request-refused', platform, receipt: id, rule });
-}
-
-function logRefused(platform: string, { alarm = 'request-refused', message }: Failure, { log }: Services): void {
-  log({ event: 'alarm', alarm, platform, rule: message });
 }

@@ -40,8 +40,11 @@ export interface AcceptedRequest {
   readonly pauses: Pauses | undefined;
   /** Whether any legal hold exists, as read with the pauses. */
   readonly holdsExist: boolean;
-  /** The clients of the attempt. Their first calls were reserved while the receipt was stored, where no call is needed for it. */
   readonly clients: ProjectClients;
+  /** When the attempt must end, in epoch milliseconds. */
+  readonly until: number;
+  /** Whether the first calls of the clients were reserved while the receipt was stored. */
+  readonly isReserved: boolean;
 }
 
 /** The part of the answer budget that is reserved for storing the result. */
@@ -64,15 +67,17 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const callbacks = allowedCallbacks(request, services);
   const { reference, scope, identifiers } = request.erasure;
   const personalData = { reference, scope, identifiers, callbacks };
-  const mayAttempt = request.platform.responseMode === 'result' && holdSecondsOf(request.platform, services) === 0;
-  const receipt = await buildReceipt(request, callbacks.length > 0, mayAttempt, services);
+  const holdMs = holdSecondsOf(request.platform, services) * 1000;
+  const mayAttempt = request.platform.responseMode === 'result' && holdMs === 0;
+  const receipt = await buildReceipt(request, { hasCallbacks: callbacks.length > 0, holdMs, mayAttempt }, services);
   const clients = clientsFor(receipt, { fresh: true }, services);
-  const reserves = mayAttempt && reservesWhileStoring(receipt, services);
+  const until = attemptUntil(request, services);
+  const isReserved = mayAttempt && reservesWhileStoring(receipt, services);
   const [{ receipt: current, stored: isNew }, pauses, holdsExist] = await Promise.all([
     services.store.accept(receipt, personalData),
     readPausesFor(receipt, services),
     readHoldsExistFor(services),
-    reserves ? reserveFirstCalls(receipt, clients, attemptUntil(request, services)) : undefined,
+    isReserved ? reserveFirstCalls(receipt, clients, until) : undefined,
   ]);
   const isAttempted = mayAttempt && isNew && pauses?.paused.size === 0;
   if (!isAttempted) await releaseFirstCalls(clients);
@@ -94,7 +99,8 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
     receipt: receipt.id,
     code: isNew ? 'stored' : 'repeated',
   });
-  return { receipt: current, personalData, isNew, mayAttempt: isAttempted, pauses, holdsExist, clients };
+  const attemptable = { mayAttempt: isAttempted, pauses, holdsExist, clients, until, isReserved };
+  return { receipt: current, personalData, isNew, ...attemptable };
 }
 
 /** Returns how long an erasure waits before anything is looked up: the platform's own setting, or that of all. */
@@ -120,18 +126,17 @@ function asNewRequest(request: VerifiedRequest, decision: Decision): VerifiedReq
 
 async function buildReceipt(
   request: VerifiedRequest,
-  hasCallbacks: boolean,
-  mayAttempt: boolean,
+  { hasCallbacks, holdMs, mayAttempt }: { hasCallbacks: boolean; holdMs: number; mayAttempt: boolean },
   services: Services,
 ): Promise<Receipt> {
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
   const { decision = newRequest?.decision } = request;
   const hmacs = await services.pseudonymizer();
   const { answerBudgetMs } = services.settings.limits;
-  const holdMs = holdSecondsOf(platform, services) * 1000;
   const unfinishedReply =
     platform.sendsAgain?.(hasCallbacks) === true ? ('send-again' as const) : ('in-progress' as const);
   const notLookedUp = kindsNotLookedUp(erasure.identifiers);
+  const lookUpCalls = countLookUpCalls(erasure.identifiers);
   const facts = {
     id: hmacs.receipt(platformName, erasure.scope, erasure.reference),
     platform: platformName,
@@ -140,7 +145,7 @@ async function buildReceipt(
     payloadHmac: hmacs.payload(erasure.identities),
     ...(erasure.deliveryId === undefined ? {} : { deliveryHmac: hmacs.delivery(platformName, erasure.deliveryId) }),
     subjectHmacs: [...new Set(erasure.identifiers.filter(({ value }) => value !== '').map(hmacs.subject))],
-    lookUpCalls: countLookUpCalls(erasure.identifiers),
+    lookUpCalls,
     ...(notLookedUp.length === 0 ? {} : { notLookedUp }),
     authentication: { scheme: authentication.scheme, secret: authentication.secret },
     receivedAt,

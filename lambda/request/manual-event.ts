@@ -10,17 +10,17 @@ const identifier = v.pipe(
   v.check(one => isUsable(one)),
 );
 const request = v.strictObject({
-  /** Chosen by the caller. The same one with the same identifiers is the same request, however often it is sent. */
+  /** Chosen by the caller. The same one with the same identifiers is always the same request. */
   reference: v.pipe(v.string(), v.regex(/^[0-9a-f-]{36,64}$/)),
   identifiers: v.pipe(v.array(identifier), v.minLength(1), v.maxLength(3)),
 });
 const requests = v.pipe(v.array(request), v.minLength(1), v.maxLength(maxManualRequests));
 
-/** They become part of the evidence: one line, and not too long. */
+/** Texts that become part of the evidence: one line of at most 500 characters. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are rejected here
 const line = v.pipe(v.string(), v.maxLength(500), v.regex(/^[^\u0000-\u001f\u007f]*\S[^\u0000-\u001f\u007f]*$/));
 
-/** Who asks may have an address in the name of the session; who is to be erased must not be in the reason. */
+/** Who asks may have an address in the name of the session. The address of the person to erase must not be in the reason. */
 const reason = v.pipe(
   line,
   v.check(text => !/\S@\S+\.\S/.test(text)),
@@ -37,8 +37,8 @@ const schema = v.strictObject({
 
 /**
  * The event of an operator who makes requests by hand. It comes from an invocation that IAM allows (`lambda:InvokeFunction`)
- * and never through API Gateway, whose events have other keys. `by` is what the caller states: Lambda does not tell a
- * function who invoked it.
+ * and never through API Gateway, whose events have other keys. `by` is what the caller states: Lambda does not say
+ * who invoked a function.
  */
 export type ManualEvent = v.InferOutput<typeof schema>;
 
@@ -79,7 +79,7 @@ export function isManualEvent(event: object): event is ManualEvent {
   return 'manual' in event && !('httpMethod' in event) && !('requestContext' in event);
 }
 
-/** Reads an event. Throws `invalid`, which names the first wrong field, but neither its value nor an unknown key. */
+/** Reads an event. Throws `invalid`, which names the first wrong field, but not its value or an unknown key. */
 export function parseManualEvent(event: unknown): ManualEvent['manual'] {
   const parsed = v.safeParse(schema, event);
   if (parsed.success) return parsed.output.manual;

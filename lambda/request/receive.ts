@@ -8,7 +8,7 @@ import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply 
 import { isFinal, markAnsweredInProgress, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { type AcceptedRequest, accept, attemptUntil, reservesWhileStoring, type VerifiedRequest } from './accept.ts';
+import { type AcceptedRequest, accept, type VerifiedRequest } from './accept.ts';
 import { countIgnored, isWithinLimit } from './request-limit.ts';
 import { withdraw } from './withdraw.ts';
 
@@ -78,7 +78,7 @@ export function errorReply(request: HttpRequest, failure: Failure, services: Ser
     ...refusalAlarm(failure),
     status: failure.status,
   });
-  return platform?.errorReply(request, failure) ?? plainErrorReply(failure);
+  return platform?.errorReply?.(request, failure) ?? plainErrorReply(failure);
 }
 
 /**
@@ -204,14 +204,14 @@ function resultOf(reference: string, receipt: Receipt, outcome: Outcome): Erasur
 
 /**
  * Attempts only a receipt that this request has just stored. The sweep processes those that existed before. The request is
- * counted during the look-ups: nobody is deleted before it is known to be below the platform's hourly limit.
+ * counted during the look-ups: no customer is deleted before it is known to be below the platform's hourly limit.
  */
 async function attemptIfNew(
   accepted: AcceptedRequest,
   request: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
-  const { receipt, personalData, isNew, mayAttempt, pauses, holdsExist, clients } = accepted;
+  const { receipt, personalData, isNew, mayAttempt, pauses, holdsExist, clients, until, isReserved } = accepted;
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!isNew) return unattempted();
   const isAllowed = isWithinLimit(receipt, pauses, services);
@@ -219,8 +219,7 @@ async function attemptIfNew(
     await isAllowed;
     return unattempted();
   }
-  const until = attemptUntil(request, services);
-  if (!reservesWhileStoring(receipt, services)) await reserveFirstCalls(receipt, clients, until);
+  if (!isReserved) await reserveFirstCalls(receipt, clients, until);
   const work = {
     receipt,
     personalData: { ...personalData, pins: {}, lookUps: {} },

@@ -6,7 +6,7 @@ import type { Services } from '../services.ts';
 
 /**
  * Withdraws an erasure of this platform, if no customer is stored for deletion yet: from then on none can be, and the sweep
- * closes the receipt as `refused`. Returns the receipt as it stands afterwards, withdrawn or not; `undefined` if this
+ * closes the receipt as `refused`. Returns the receipt as it is afterwards, withdrawn or not; `undefined` if this
  * platform never sent the request. Throws `unavailable` if the store fails.
  */
 export async function withdraw(

@@ -138,7 +138,7 @@ async function recordHeartbeat(run: SweepState): Promise<void> {
   const id = (await readHeartbeat(control))?.mostUrgent;
   const wasRead = await runPart(run, async () => {
     const mostUrgent = id === undefined ? undefined : await store.read(id);
-    // A legal hold is no delay, however long it lasts.
+    // A legal hold is no delay, even if it lasts long.
     const isWaiting = mostUrgent !== undefined && !isFinal(mostUrgent.state) && !isHeld(mostUrgent);
     if (isWaiting) recordAge(mostUrgent, run);
   });

@@ -9,8 +9,9 @@ import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 
 /**
- * Looks up what would be deleted for a receipt that `holdSeconds` delays, within the quota, and stores the numbers of customers and
- * of their activities on the receipt. It pins and deletes nothing. Throws `unavailable` if the store fails.
+ * Looks up what would be deleted for a receipt that `holdSeconds` delays, within the quota, and stores the numbers of
+ * customers and of their activities on the receipt. It pins and deletes nothing. Throws `unavailable` if the store
+ * fails.
  */
 export async function previewReceipt(receipt: Receipt, until: number, services: Services): Promise<void> {
   const { store, now, times } = services;

@@ -37,15 +37,21 @@ export interface Turn {
   readonly until: number;
   /** Called when the first calls are reserved: then the next receipt may take its turn. */
   readonly started: () => void;
+  /** Returns whether other due receipts have not had their turn yet. */
+  readonly othersWait: () => boolean;
 }
+
+/** After this time in milliseconds it was the quota that an attempt has waited for. */
+const quotaWaitMs = 1000;
 
 /**
  * Processes one due receipt: claims it, attempts the erasure, and closes or postpones it. A paused receipt is not changed; a
- * rate-limited one is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when its claim expires.
+ * rate-limited one is postponed without a claim. Throws `unavailable` if the store fails; the receipt is due again when
+ * its claim expires.
  */
 export async function processReceipt(
   id: string,
-  { until: sweepEnds, started }: Turn,
+  { until: sweepEnds, started, othersWait }: Turn,
   services: Services,
 ): Promise<ProcessedReceipt> {
   const receipt = await services.store.read(id);
@@ -53,8 +59,8 @@ export async function processReceipt(
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
   if (isClosingDecided(receipt))
     return (await closeDecidedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
-  const [pauses, holdsExist] = await Promise.all([
-    pausesOf(receipt, services),
+  const [{ paused: pauses }, holdsExist] = await Promise.all([
+    readPauses(scopesOf(receipt.platform, Object.keys(receipt.projects)), services.control),
     readHoldsExist(services.control, services.now()),
   ]);
   if (pauses.size > 0) return { kind: 'held', open: receipt, pauses };
@@ -66,6 +72,7 @@ export async function processReceipt(
   }
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
   const clients = clientsFor(receipt, { fresh: false }, services);
+  const reservingAt = services.now();
   // What waits beyond the end would be reserved a second time by the next sweep.
   const { isReserved, limitedUntil, isBlocked } = await reserveFirstCalls(receipt, clients, Math.min(until, sweepEnds));
   if (!isReserved) {
@@ -78,7 +85,8 @@ export async function processReceipt(
   started();
   const claimed = await claim(receipt, services);
   if (claimed === undefined) return { kind: 'taken-by-another', open: receipt };
-  const closed = await attemptClaimed(claimed, { clients, until, holdsExist }, services);
+  const isBacklog = services.now() - reservingAt >= quotaWaitMs && othersWait();
+  const closed = await attemptClaimed(claimed, { clients, until, holdsExist, isBacklog }, services);
   return closed ? { kind: 'closed' } : { kind: 'attempted', open: claimed };
 }
 
@@ -90,7 +98,7 @@ function durationOf({ projects }: Receipt): number {
 /** Returns whether the receipt was closed. Reads personal data under the claim, so that no pin is missed. */
 async function attemptClaimed(
   receipt: Receipt,
-  conditions: Pick<AttemptRequest, 'clients' | 'until' | 'holdsExist'>,
+  conditions: Pick<AttemptRequest, 'clients' | 'until' | 'holdsExist' | 'isBacklog'>,
   services: Services,
 ): Promise<boolean> {
   const personalData = await services.store.readPersonalData(receipt.id);
@@ -99,10 +107,6 @@ async function attemptClaimed(
   if (personalData === undefined || isMissing) return reviewWithoutPersonalData(receipt, services);
   const { outcome } = await attempt({ receipt, personalData, ...conditions, repliesNow: false }, services);
   return 'deletions' in outcome;
-}
-
-async function pausesOf(receipt: Receipt, { control }: Services): Promise<ReadonlySet<PauseScope>> {
-  return (await readPauses(scopesOf(receipt.platform, Object.keys(receipt.projects)), control)).paused;
 }
 
 async function postpone(receipt: Receipt, until: number, { store, now }: Services): Promise<void> {

@@ -15,15 +15,16 @@ import {
 } from './backlog.ts';
 import { checkHold } from './check-hold.ts';
 import { deliverCallbacks } from './deliver-callbacks.ts';
-import { processReceipt } from './process-receipt.ts';
+import { processReceipt, type Turn } from './process-receipt.ts';
 import { pullOrders } from './pull-orders.ts';
 import { signAddendum } from './sign-addendum.ts';
 import { signReceipt } from './sign-evidence.ts';
 import { verifyReceipt } from './verify-erasure.ts';
 
 /**
- * Pulls orders and processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is over (epoch ms). If the
- * index of one queue cannot be read, the other queues are still processed, and the counts and the heartbeat are written.
+ * Pulls orders and processes due receipts, callbacks and signatures in parallel, until nothing is due or the time is
+ * over (epoch ms). If the index of one queue cannot be read, the other queues are still processed, and the counts and
+ * the heartbeat are written.
  */
 export async function sweep(services: Services, until: number): Promise<SweepResult> {
   const countUntil = Math.min(until, services.now() + countMs);
@@ -64,7 +65,7 @@ interface Run extends SweepState {
 async function eraseAll(run: Run): Promise<void> {
   await readSweepPauses(run);
   await processQueue('erase', run, {
-    work: (id, started) => eraseOne(id, run, started),
+    work: (id, turn) => eraseOne(id, run, turn),
     isOver: () => run.stopped,
     select: partition => !isPausedPart(partition, run),
   });
@@ -113,9 +114,9 @@ async function verifyAll(run: Run): Promise<void> {
   }
 }
 
-async function eraseOne(id: string, run: Run, started: () => void): Promise<void> {
+async function eraseOne(id: string, run: Run, turn: Omit<Turn, 'until'>): Promise<void> {
   const { services, until, counts } = run;
-  const { kind, open, pauses = [], allRateLimited } = await processReceipt(id, { until, started }, services);
+  const { kind, open, pauses = [], allRateLimited } = await processReceipt(id, { until, ...turn }, services);
   if (kind === 'postponed') counts.held += 1;
   // A pause that was set during the sweep: what it holds is not asked for again.
   for (const scope of pauses) run.paused?.add(scope);
@@ -132,8 +133,8 @@ const maxRunning = 64;
 /** How many ids one read of the index returns. */
 const batchSize = 50;
 interface Working {
-  /** Calls `started` when the next receipt may be started, and resolves when this one is done. */
-  readonly work: (id: string, started: () => void) => Promise<void>;
+  /** Resolves when the receipt is done; the next one may be started before. */
+  readonly work: (id: string, turn: Omit<Turn, 'until'>) => Promise<void>;
   /** Returns whether no further receipt may be started, although there is time. */
   readonly isOver?: () => boolean;
   /** Which parts of the queue `erase` are processed. */
@@ -150,8 +151,8 @@ async function processQueue(queue: ReceiptQueue | 'addendum', run: Run, working:
   const isDone = () => services.now() >= until || isOver();
   const seen = new Set<string>();
   const running = new Set<Promise<void>>();
-  const start = async (id: string, started: () => void) => {
-    if (!isDone() && !(await succeeds(id, services, () => work(id, started)))) counts.failed += 1;
+  const start: Working['work'] = async (id, turn) => {
+    if (!isDone() && !(await succeeds(id, services, () => work(id, turn)))) counts.failed += 1;
   };
   await runPart(run, async () => {
     let again = 0;
@@ -163,7 +164,7 @@ async function processQueue(queue: ReceiptQueue | 'addendum', run: Run, working:
       if (fresh.length === 0 && ids.length < limit) break;
       again = ids.length - fresh.length;
       for (const id of fresh) seen.add(id);
-      await startAll(fresh, running, start);
+      await startAll({ ids: fresh, isAll: ids.length < limit }, running, start);
     }
   });
   await Promise.all(running);
@@ -179,22 +180,29 @@ async function succeeds(id: string, { log }: Services, work: () => Promise<void>
   }
 }
 
+interface DuePage {
+  readonly ids: readonly string[];
+  /** Whether no other receipt is due. */
+  readonly isAll: boolean;
+}
+
 /** Starts the work on all ids. What is started may still be running in the end. */
-async function startAll(ids: readonly string[], running: Set<Promise<void>>, start: Working['work']): Promise<void> {
+async function startAll({ ids, isAll }: DuePage, running: Set<Promise<void>>, start: Working['work']): Promise<void> {
   const left = [...ids];
+  const othersWait = () => !isAll || left.length > 0;
   const starter = async () => {
     for (let id = left.shift(); id !== undefined; id = left.shift()) {
-      await untilStarted(id, running, start);
+      await untilStarted(running, started => start(id, { started, othersWait }));
       while (running.size >= maxRunning) await Promise.race(running);
     }
   };
   await Promise.all(Array.from({ length: parallel }, starter));
 }
 
-/** Starts the work on one id; resolves when the next one may be started. */
-function untilStarted(id: string, running: Set<Promise<void>>, start: Working['work']): Promise<void> {
+/** Starts some work; resolves when the next one may be started. */
+function untilStarted(running: Set<Promise<void>>, start: (started: () => void) => Promise<void>): Promise<void> {
   return new Promise(started => {
-    const done = start(id, started).finally(() => {
+    const done = start(started).finally(() => {
       running.delete(done);
       started();
     });

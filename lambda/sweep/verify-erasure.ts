@@ -26,8 +26,8 @@ interface VerificationEnds {
 
 /**
  * Verifies one closed receipt, if that is due: looks up the deleted customers once more, and stores what it has seen. With a
- * result, the same write deletes the pins and, unless callbacks are still to be sent, stores the signed evidence. A crash before it repeats only reads. Throws
- * `unavailable` if the store fails.
+ * result, the same write deletes the pins and, unless callbacks are still to be sent, stores the signed evidence. A
+ * crash before it repeats only reads. Throws `unavailable` if the store fails.
  */
 export async function verifyReceipt(
   id: string,
@@ -69,7 +69,7 @@ export async function verifyReceipt(
     : signAndStore(counted, signer, services, sideWrites);
 }
 
-/** Returns a receipt with what a look has shown, as due as before. */
+/** Returns a receipt with the result of a look, without a change of when it is due. */
 function withoutResult(looked: Receipt, { queue, nextAttemptAt }: Receipt): Receipt {
   const { tries = 0, absent = [] } = looked.verification ?? {};
   return {

@@ -7,8 +7,9 @@ const pageSize = 100;
 const page = v.looseObject({ data: v.array(v.unknown()) });
 
 /**
- * The first page of `GET /v1/customers/{id}/activity` (Voucherify docs, List Customer Activity). It has `data` and `has_more`, and no
- * total. Its scope is `customers`, as of all paths below `/v1/customers`. What is in a record is not read.
+ * The first page of `GET /v1/customers/{id}/activity` (Voucherify docs, List Customer Activity). It has `data` and
+ * `has_more`, and no total. Its scope is `customers`, as of all paths below `/v1/customers`. What is in a record is not
+ * read.
  */
 const firstPage: Listed = {
   path: id => `/v1/customers/${encodeURIComponent(id)}/activity?limit=${pageSize}`,
@@ -19,8 +20,8 @@ const firstPage: Listed = {
 };
 
 /**
- * Counts the activities on the first page of each customer: there are at least so many. Returns the code of the reason if they cannot be
- * counted, never 0. Never throws.
+ * Counts the activities on the first page of each customer: there are at least so many. Returns the code of the reason
+ * if they cannot be counted, never 0. Never throws.
  */
 export function countActivities(customerIds: readonly string[], counting: Counting): Promise<number | string> {
   return countListed(firstPage, customerIds, counting);

@@ -55,7 +55,7 @@ async function countOf(listed: Listed, customerId: string, counting: Counting): 
   }
 }
 
-/** What may be different later: no response, no quota, an open breaker. */
+/** Reasons that may be different later: no response, no quota, an open breaker. */
 const passingCodes: readonly string[] = [
   ...['not-connected', 'name-not-resolved', 'tls-failed', 'timed-out', 'connection-lost'],
   ...['rate-limited', 'rate-limit-unavailable', 'out-of-time', 'quota-exhausted', 'key-refused', 'failures'],

@@ -49,9 +49,9 @@ const tokenResponse = v.object({
 const spareMs = 60_000;
 
 /**
- * A token by OAuth client credentials with these scopes (separated by spaces), shared by the process until shortly before it expires (Voucherify
- * OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A rejected token is
- * replaced once for all its users, with the newest keys.
+ * A token by OAuth client credentials with these scopes (separated by spaces), shared by the process until shortly
+ * before it expires (Voucherify OpenAPI, Generate OAuth 2.0 Token: 900 s, a thousand tokens a project). A rejected
+ * token is replaced once for all its users, with the newest keys.
  */
 export function oauthCredentials(
   baseUrl: string,
@@ -63,13 +63,12 @@ export function oauthCredentials(
   let pending: Promise<CredentialResult> | undefined;
   const requestTokenWith = async (keys: ApiKey, send: LimitedSend, until: number) => {
     const result = await send(tokenCall(baseUrl, scope, keys, until), classifyToken);
-    if ('token' in result && result.token !== undefined) {
-      const { access_token, expires_in } = result.token;
-      const headers = { Authorization: `Bearer ${access_token}` };
-      const credentials = { kind: 'credentials', appId: keys.appId, headers } as const;
-      shared = { credentials, endsAt: now() + expires_in * 1000 - spareMs };
-    }
-    return result;
+    if (!('token' in result)) return result;
+    const { access_token, expires_in } = result.token;
+    const headers = { Authorization: `Bearer ${access_token}` };
+    const credentials = { kind: 'credentials', appId: keys.appId, headers } as const;
+    shared = { credentials, endsAt: now() + expires_in * 1000 - spareMs };
+    return credentials;
   };
   const requestToken = async (send: LimitedSend, until: number, fresh: boolean): Promise<CredentialResult> => {
     const keys = await readKeys({ fresh });
@@ -79,8 +78,7 @@ export function oauthCredentials(
       const newest = await readKeys({ fresh: true });
       if (newest !== undefined && !isSame(keys, newest)) result = await requestTokenWith(newest, send, until);
     }
-    if (!('status' in result)) return result;
-    return result.failure ?? shared?.credentials ?? noCredentials;
+    return 'failure' in result ? result.failure : result;
   };
   return async (send, until, refused) => {
     if (shared?.credentials === refused) shared = undefined;
@@ -108,11 +106,10 @@ function tokenCall(baseUrl: string, scope: string, keys: ApiKey, until: number):
 }
 
 /** The meaning of a response to a token request: a token, or the failure of the call that needs it. */
-interface TokenResult extends QuotaEffect {
-  readonly status: number;
-  readonly token?: v.InferOutput<typeof tokenResponse>;
-  readonly failure?: CallFailure;
-}
+type TokenResult = QuotaEffect & { readonly status: number } & (
+    | { readonly token: v.InferOutput<typeof tokenResponse> }
+    | { readonly failure: CallFailure }
+  );
 
 const minute = 60_000;
 
@@ -123,15 +120,13 @@ const minute = 60_000;
  */
 function classifyToken(result: HttpResult, now: number, failingSince?: number): TokenResult {
   const { outcome, status, ...effect } = classify(result, now, failingSince);
-  const parsed = v.safeParse(tokenResponse, outcome.kind === 'ok' ? outcome.json : undefined);
-  if (parsed.success) return { ...effect, status, token: parsed.output };
-  const isFailure = outcome.kind === 'retry' || outcome.kind === 'review';
-  if (isFailure && [401, 402, 403, 429].includes(status)) return { ...effect, status, failure: outcome };
-  if (status === 0 || status >= 500) {
-    const code = isFailure && status === 0 ? outcome.code : status;
-    const { alarm = undefined, notAfter = undefined } = outcome.kind === 'retry' ? outcome : {};
+  const parsed = v.safeParse(v.object({ json: tokenResponse }), outcome);
+  if (parsed.success) return { ...effect, status, token: parsed.output.json };
+  if (outcome.kind === 'retry' && [401, 402, 403, 429].includes(status)) return { ...effect, status, failure: outcome };
+  if (outcome.kind === 'retry' && (status === 0 || status >= 500)) {
+    const { alarm, notAfter } = outcome;
     const more = { ...(alarm && { alarm }), ...(notAfter && { notAfter }) };
-    return { ...effect, status, failure: retryLater(`token-${code}`, { stop: true, ...more }) };
+    return { ...effect, status, failure: retryLater(`token-${status || outcome.code}`, { stop: true, ...more }) };
   }
   const failure = retryLater(`token-${status}`, {
     stop: true,
@@ -157,8 +152,8 @@ const keysSchema = v.object({ appId: filled, appToken: filled });
 export function apiKeyReader(project: string, readSecret: ReadSecret): ReadApiKey {
   const name = projectSecretName(project);
   return async options => {
-    const text = await readSecret(name, options).catch(() => '');
-    const parsed = v.safeParse(keysSchema, parseStrictJsonText(text));
+    const json = await readSecret(name, options).then(parseStrictJsonText, () => undefined);
+    const parsed = v.safeParse(keysSchema, json);
     return parsed.success ? parsed.output : undefined;
   };
 }

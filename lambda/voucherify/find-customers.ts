@@ -67,7 +67,7 @@ type Match = Pick<Extract<Finding, { kind: 'complete' }>, 'candidates' | 'identi
 
 /**
  * A soft-deleted customer is not shown, and may still be purged under its own id (Voucherify docs, Team settings). The path
- * takes a source_id as well: another customer's may equal the requested id, which then cannot be looked up.
+ * also takes a source_id: another customer's may equal the requested id, which then cannot be looked up.
  */
 function matchById(id: string, customer: Customer | undefined, context: LookUpContext): Match {
   if (customer === undefined) return { candidates: [{ id, seen: false }], identifiable: true };
@@ -98,9 +98,10 @@ function matchBySourceId(sourceId: string, customer: Customer | undefined, conte
 const lastPage = 99;
 
 /**
- * Lists the customers with an address in one spelling. The list is read to the end before anything is deleted, since deleting shifts the pages. A short page is not the end: that is
- * when as many rows were read as the largest `total` of all pages. A page without a new row before that means that the
- * list shrank in the meantime or contradicts itself. A customer may be missing, so it is read again from the beginning.
+ * Lists the customers with an address in one spelling. The list is read to the end before anything is deleted, since
+ * deleting shifts the pages. A short page is not the end: that is when as many rows were read as the largest `total` of
+ * all pages. A page without a new row before that means that the list shrank in the meantime or contradicts itself. A
+ * customer may be missing, so it is read again from the beginning.
  */
 async function findByEmail(spelling: string, email: string, context: LookUpContext): Promise<Finding> {
   const { voucherify, until, isTooMany, mostPages } = context;

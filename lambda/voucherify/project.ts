@@ -45,8 +45,9 @@ export function openProject(name: string, { settings, readSecret, control, send,
   return {
     prefetchRateLimit: rateLimiter.prefetch,
     client: (receipt, fresh) => {
+      const expected = expectedCalls(receipt, name);
       const limited = createLimitedClient({ ...shared, receipt: receipt.id, fresh });
-      return createProjectClient(project.baseUrl, readCredentials, limited, expectedCalls(receipt, name), counting);
+      return createProjectClient(project.baseUrl, readCredentials, limited, expected, counting);
     },
   };
 }
@@ -60,9 +61,10 @@ export function expectedCalls(
   project: string,
   justResolved: boolean = false,
 ): ExpectedCalls {
-  const { pins = 0, deletions = [], absent = [], lookedUp = 0, lookUpAgain = false } = projects[project] ?? {};
-  const lookUps = Math.max(0, lookUpCalls - lookedUp);
-  if (pins === 0) return { calls: lookUps + 1 };
+  const progress = projects[project];
+  const lookUps = Math.max(0, lookUpCalls - (progress?.lookedUp ?? 0));
+  if (progress === undefined || progress.pins === 0) return { calls: lookUps + 1 };
+  const { pins, deletions, absent = [], lookUpAgain } = progress;
   const deletionCalls = pins - deletions.length - absent.length;
   if (lookUpAgain) return { calls: lookUps + 2 * deletionCalls + 2 };
   return justResolved ? { calls: deletionCalls } : { calls: 2 * deletionCalls, inPairs: true };

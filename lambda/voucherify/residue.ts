@@ -6,7 +6,7 @@ const list = v.looseObject({ total: v.pipe(v.number(), v.integer(), v.minValue(0
 
 /**
  * Counts the records that Voucherify lists for a customer, which its deletion does not name (Voucherify docs, Delete
- * Customer Permanently). Nothing but the number is used of a list.
+ * Customer Permanently). Only the number of a list is used.
  *
  * - redemptions: `GET /v1/redemptions?customer=`, scope `redemptions`. The page says that an unknown customer gets an
  *   empty object, so after a deletion they may not be countable. (Voucherify OpenAPI, List Redemptions: documented.)
@@ -68,7 +68,7 @@ export async function countResidue(customerIds: readonly string[], counting: Cou
   return counts;
 }
 
-/** A list of another customer's records was not filtered by this one. */
+/** A list that contains another customer's records was not filtered by this customer. */
 function totalIn(name: string, owner: string): Listed['count'] {
   return (json, customerId) => {
     const parsed = v.safeParse(list, json);

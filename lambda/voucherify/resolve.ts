@@ -66,8 +66,8 @@ export async function resolve(request: ResolveRequest, context: ResolveContext):
       // The time of the request never changes, so a newer customer is counted and dropped at once.
       const candidates = affected(finding.candidates, request);
       const createdLater = finding.candidates.length - candidates.length;
-      const refused = finding.refused === undefined ? {} : { refused: finding.refused };
-      const more = createdLater === 0 ? refused : { ...refused, createdLater };
+      const { refused } = finding;
+      const more = { ...(refused && { refused }), ...(createdLater > 0 && { createdLater }) };
       const result = { identifier: index, spelling, identifiable: finding.identifiable, candidates, ...more };
       const added = addLookUp(lookUps, result, finding, context);
       lookUps = added.lookUps;

@@ -30,7 +30,8 @@ const agent = new Agent({ keepAlive: true });
 
 /**
  * Returns the function that makes the calls of one erasure in the same order, concurrently where the product does, and
- * nothing else. It checks no response, keeps no receipt, supports one platform format, and returns `undefined` for a wrong secret.
+ * nothing else. It checks no response, keeps no receipt, supports one platform format, and returns `undefined` for a
+ * wrong secret.
  */
 export function bareErasure(aws: Aws, open: (appId: string, appToken: string) => Voucherify = voucherifyOf) {
   const ids: Record<string, string> = JSON.parse(process.env['SECRET_ARNS'] ?? '{}') as Record<string, string>;

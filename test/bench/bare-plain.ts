@@ -16,8 +16,8 @@ function signed(service: string, host: string, target: string, body: string): Re
   const scope = `${time.slice(0, 8)}/${region}/${service}/aws4_request`;
   const named = 'host;x-amz-date;x-amz-target';
   const canonical = `POST\n/\n\nhost:${host}\nx-amz-date:${time}\nx-amz-target:${target}\n\n${named}\n${sha256(body)}`;
-  const services = [time.slice(0, 8), region, service, 'aws4_request'];
-  const key = services.reduce<string | Buffer>(hmac, `AWS4${process.env['AWS_SECRET_ACCESS_KEY']}`);
+  const parts = [time.slice(0, 8), region, service, 'aws4_request'];
+  const key = parts.reduce<string | Buffer>(hmac, `AWS4${process.env['AWS_SECRET_ACCESS_KEY']}`);
   const signature = hmac(key, `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`).toString('hex');
   const credential = `${process.env['AWS_ACCESS_KEY_ID']}/${scope}`;
   return {

@@ -12,8 +12,8 @@ const secret = 'event-secret-of-the-bench-1a2b3c';
 const warmUp = 300;
 
 /**
- * Measures events of customers who match nobody, one after the other as on one instance of the function. The adapters are
- * those of AWS; a server in this process takes the place of DynamoDB, so its time is included.
+ * Measures events of customers who match no erased person, one after the other as on one instance of the function. The
+ * adapters are those of AWS; a server in this process takes the place of DynamoDB, so its time is included.
  */
 export async function events(times: number): Promise<string> {
   const aws = await startAwsEndpoint(answers(200, { Items: [] }));

@@ -120,7 +120,7 @@ function openLagging(later: (update: () => void) => void) {
 
 describeStore('lagging store without a lag', async () => openLagging(update => update()));
 
-test('lagging index: due() follows the index, in whatever order its updates arrive', async () => {
+test('lagging index: due() follows the index, in any order of its updates', async () => {
   const updates: (() => void)[] = [];
   const { store, close } = openLagging(update => updates.push(update));
   const receipt = receiptOf();

@@ -42,8 +42,9 @@ async function detect(defect: Defect): Promise<string | undefined> {
   }
 }
 
-async function runSmall(copy: string, { fuzz }: Defect): Promise<string> {
-  const chaos = ['test/chaos/run.ts', '--small', '--first'];
+async function runSmall(copy: string, { fuzz, scenario }: Defect): Promise<string> {
+  const only = scenario === undefined ? [] : ['--only', scenario];
+  const chaos = ['test/chaos/run.ts', '--small', '--first', ...only];
   const generated = ['test/fuzz/run.ts', '--only', fuzz ?? '', '--seed', '1', '--batches', '5'];
   const child = spawn(process.execPath, fuzz === undefined ? chaos : generated, {
     cwd: copy,

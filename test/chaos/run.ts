@@ -8,6 +8,7 @@ const help = `Fault injection tests: runs the handlers on a simulated clock, wit
   npm run chaos -- --small          all scenarios in the size of npm run check
   npm run chaos -- --only mix,quota only these scenarios
   npm run chaos -- --match 'seed 7' only runs whose label contains this text
+  npm run chaos -- --part 1/2       only every second run, from the first one: with 2/2, two processes do all of them
   npm run chaos -- --first          stops after the first run with violations
   npm run chaos -- --planted        plants defects into copies of the code and prints what detects each; with --match
 
@@ -30,12 +31,13 @@ async function runAll(): Promise<number> {
   const names = option('--only')?.split(',') ?? Object.keys(scenarios);
   const first = process.argv.includes('--first');
   const startedAt = performance.now();
+  const isInPart = partOfRuns();
   let [runs, violated] = [0, 0];
   for (const name of names) {
     const scenario = scenarios[name];
     if (scenario === undefined) throw new Error(`unknown scenario ${name}: see --help`);
     console.log(`\n== ${name}: ${scenario.what}`);
-    const chosen = scenario.runs[size].filter(({ label }) => label.includes(matching()));
+    const chosen = scenario.runs[size].filter(({ label }) => label.includes(matching())).filter(isInPart);
     for (const [index, { label, run }] of chosen.entries()) {
       const outcome = await printRun(`${index + 1}/${chosen.length} ${label}`, run);
       runs += 1;
@@ -64,6 +66,17 @@ function formatFigure(value: unknown): string {
 
 function seconds(since: number): string {
   return ((performance.now() - since) / 1000).toFixed(1);
+}
+
+/** Returns a filter that keeps the runs of the part that the options name. Throws for a part that does not exist. */
+function partOfRuns(): () => boolean {
+  const [part = 0, of = 0] = (option('--part') ?? '1/1').split('/').map(Number);
+  if (!(Number.isInteger(of) && part >= 1 && part <= of)) throw new Error('--part: must be 1/2, for example');
+  let count = 0;
+  return () => {
+    count += 1;
+    return count % of === part % of;
+  };
 }
 
 function matching(): string {

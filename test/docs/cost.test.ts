@@ -45,12 +45,12 @@ const quantityOf = (what: string) => number([...ofErasure, ...ofMonth].find(([na
 describe('the page on costs', () => {
   const totals = new Map(rowsBelow('In all').map(([what, ...cells]) => [what, cells]));
 
-  test('has a price for every row, and a number in it', () => {
+  test('rows: have a price, and a number', () => {
     for (const each of prices.values()) expect(each).toBeGreaterThan(0);
     for (const row of [...ofErasure, ...ofMonth]) expect(dollarsOf(row)).toBeGreaterThan(0);
   });
 
-  test('adds up', () => {
+  test('sums: are right', () => {
     const firewall = (prices.get('acl') ?? 0) + (prices.get('acl-rule') ?? 0);
     const said = ['processing', 'their receipts for 25 months'].map(part => `100,000 erasures: ${part}`);
     expect(totals.get(said[0])).toEqual([(processed * 100_000).toFixed(2)]);
@@ -61,14 +61,14 @@ describe('the page on costs', () => {
     ]);
   });
 
-  test.each(['1,000', '100,000', '10,000,000'])('adds up over a year of %s erasures', text => {
+  test.each(['1,000', '100,000', '10,000,000'])('year of %s erasures: adds up', text => {
     const year = 12 * fixed + number(text) * (processed + stored);
     const said = [year.toFixed(2), (12 * fixed).toFixed(2), (year / number(text)).toFixed(5)];
     expect(totals.get(text)).toEqual(said);
   });
 
   test.each(['A million events of customers', 'A hundred thousand erasures that count what is listed'])(
-    'adds up for %s',
+    '%s: adds up',
     heading => {
       const rows = rowsBelow(heading);
       const parts = rows.filter(([what]) => what !== 'all');
@@ -76,7 +76,7 @@ describe('the page on costs', () => {
     },
   );
 
-  test('is what the README says in round numbers', () => {
+  test('README: has the same in round numbers', () => {
     const [month, many] = [fixed, (processed + stored) * 100_000].map(Math.round);
     const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
     expect(readme).toMatch(
@@ -84,29 +84,29 @@ describe('the page on costs', () => {
     );
   });
 
-  test('adds up under a pause, to less than a dollar a day', () => {
+  test('pause: adds up to less than a dollar a day', () => {
     const day = sum(rowsBelow('Under a pause'));
     expect(day).toBeLessThan(1);
     expect(page).toContain(`These are ${day.toFixed(2)} dollars a day.`);
   });
 
-  test('says whether the goal holds', () => {
+  test('goal: the page says whether it is reached', () => {
     const month = fixed + (prices.get('acl') ?? 0) + (prices.get('acl-rule') ?? 0);
     expect(month).toBeLessThanOrEqual(25);
     expect(processed * 100_000).toBeGreaterThan(5);
     expect(page).toMatch(/monthly costs meet the goal, also with the firewall\. The\s100,000 erasures do not/);
   });
 
-  test.each(rowsBelow('Calls of Voucherify'))('counts three calls of Voucherify for %s', (erasures, calls, minute) => {
+  test.each(rowsBelow('Calls of Voucherify'))('%s: three calls of Voucherify', (erasures, calls, minute) => {
     expect(number(calls)).toBe(3 * number(erasures));
     expect(number(minute)).toBe(Number((number(calls) / (365 * 24 * 60)).toPrecision(number(minute) < 1 ? 1 : 2)));
   });
 });
 
-describe('what is counted is what there is', () => {
+describe('what the page counts', () => {
   const { of } = synthesised();
 
-  test('in the template', () => {
+  test('template: has exactly this', () => {
     const watched = of('AWS::CloudWatch::Alarm').map(
       ({ Metrics }) => Metrics?.filter((one: object) => 'MetricStat' in one).length ?? 1,
     );
@@ -121,7 +121,7 @@ describe('what is counted is what there is', () => {
     expect([webhook.MemorySize / 1024, sweeper.MemorySize / 1024]).toEqual([quantityOf('its time'), 1]);
   });
 
-  test('in the log of one erasure and of a sweep with nothing to do', async () => {
+  test('log of one erasure and of a sweep with nothing to do: has exactly this', async () => {
     const harness = ketchHarness();
     const headers = { authorization: ketchSecret, 'content-type': 'application/json' };
     await harness.send({ path: '/webhooks/ketch', headers, body: JSON.stringify(deleteRequest()) });

@@ -34,6 +34,15 @@ describe('links between pages', () => {
     expect(broken).toEqual([]);
   });
 
+  // The sources of fixtures name files of other projects.
+  test.each(pages.filter(page => !page.startsWith('test/fixtures/')))('%s: names files that exist', page => {
+    const text = readFileSync(join(root, page), 'utf8');
+    const named = [...text.matchAll(/`((?:[\w-]+\/)+[\w.-]+\.(?:ts|py|md))`/g)].map(([, file = '']) => file);
+    const places = ['', 'lambda', 'infra', 'test', dirname(page)];
+    const isMissing = (file: string) => places.every(place => !existsSync(join(root, place, file)));
+    expect(named.filter(isMissing)).toEqual([]);
+  });
+
   test('docs/README.md: lists every page of docs/', () => {
     const listed = linksIn('docs/README.md').map(link => relative(root, join(root, 'docs', link)));
     const others = pages.filter(page => page.startsWith('docs/') && page !== 'docs/README.md');

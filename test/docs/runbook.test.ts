@@ -83,7 +83,7 @@ async function deployment() {
 /** Commands that decide need a receipt that waits for a decision. */
 const decides = /ops -- (retry|refuse|accept-partial) /;
 
-/** What a placeholder stands for. */
+/** The value for a placeholder. */
 async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>): Promise<string> {
   const partial = () => here.stopped('voucherify-400', ['voucherify-400']);
   const stopped = line.includes('--new-request')
@@ -106,7 +106,7 @@ async function filled(line: string, here: Awaited<ReturnType<typeof deployment>>
 
 /** Exit codes that are right on a deployment in which nothing hurts and one person was erased. */
 const expected: Readonly<Record<string, readonly number[]>> = {
-  // Nobody has swept yet, and what is paused stays paused until the page lets it go.
+  // No sweep has run yet, and what is paused stays paused until the page resumes it.
   doctor: [0, 1],
   // Its customers are absent.
   'erase-again': [1],
@@ -122,7 +122,7 @@ const expected: Readonly<Record<string, readonly number[]>> = {
   secret: [2],
 };
 
-test('there are commands, and all are of the tool or of AWS', () => {
+test('commands of the runbook: exist, and are of the tool or of AWS', () => {
   expect(commands.length).toBeGreaterThan(25);
   for (const line of commands) expect(line).toMatch(/^(npm run (-s )?ops -- |aws (dynamodb|events) )/);
 });
@@ -148,7 +148,7 @@ describe('codes of the runbook', () => {
   });
 });
 
-test('every command of the tool in the runbook and in the pages on evidence and for the privacy officer runs', async () => {
+test('commands of the tool in the runbook, on evidence and for the privacy officer: all run', async () => {
   const here = await deployment();
   // Its clock is a minute ahead, so that it verifies and signs what is erased.
   const sweep = sweepHandler(() => {
@@ -178,7 +178,7 @@ describe.runIf(aws)('every command of AWS in the runbook', () => {
   const lines = commands.filter(one => one.startsWith('aws '));
 
   test.each(lines)(
-    'is one that its command line takes, and asks for what exists: %s',
+    '%s: is valid for its command line, and asks for what exists',
     async line => {
       const bodies: string[] = [];
       const endpoint = await startAwsEndpoint(({ operation, body }, response) => {

@@ -23,24 +23,24 @@ function shownBy(text: string) {
 }
 
 describe('the threat model', () => {
-  test('has each threat once, in order', () => {
+  test('threats: are listed once, in order', () => {
     expect(rows.map(({ id }) => id).filter(id => /^[A-Z]\d+$/.test(id))).toEqual(ids);
   });
 
-  test.each(ids)('says what stands against %s and names the test that shows it', id => {
+  test.each(ids)('%s: the page says what prevents it, and names the test that shows it', id => {
     const { threat, control, tests } = rows.find(row => row.id === id) ?? { threat: '', control: '', tests: '' };
     expect(threat).not.toBe('');
     expect(control).not.toBe('');
     expect(shownBy(tests).length).toBeGreaterThan(0);
   });
 
-  test.each(shownBy(page))('names $file, which is there and holds $name', ({ file, name }) => {
+  test.each(shownBy(page))('$file: exists and contains $name', ({ file, name }) => {
     expect(existsSync(join(root, file))).toBe(true);
     expect(readFileSync(join(root, file), 'utf8')).toContain(name);
   });
 });
 
-test('each of OWASP’s ten risks for APIs leads to rows that are there', () => {
+test('OWASP’s ten risks for APIs: each leads to rows that exist', () => {
   const risks = rows.filter(({ id }) => /^API\d+ /.test(id));
   expect(risks.map(({ id }) => id.split(' ')[0])).toEqual(
     Array.from({ length: 10 }, (_, before) => `API${before + 1}`),

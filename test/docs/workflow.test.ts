@@ -8,18 +8,18 @@ const workflows = readdirSync(folder).map(name => ({ name, text: readFileSync(jo
 const textOf = (file: string) => workflows.find(({ name }) => name === file)?.text ?? '';
 const [check, release] = [textOf('check.yml'), textOf('release.yml')];
 
-/** What stands behind a key, wherever it stands, without the comment behind it. */
+/** The values of a key at any place, without the comment after them. */
 const valuesOf = (key: string, text: string) =>
   [...text.matchAll(new RegExp(`^[ -]*${key}: *(.*?)(?: +#.*)?$`, 'gm'))].map(([, value]) => value);
 
 describe('the workflow', () => {
-  test('runs what CI runs anywhere, for pushes and pull requests', () => {
+  test('steps: are those of any CI, for pushes and pull requests', () => {
     expect(valuesOf('run', check)).toContain('.ci/run');
     expect(statSync(join(root, '.ci/run')).mode & 0o111).not.toBe(0);
     expect(check).toMatch(/^on:\n {2}push:\n {2}pull_request:\n\n/m);
   });
 
-  test('runs on every host Node that package.json names, and ends by itself', () => {
+  test('hosts: are the versions of Node.js that package.json names, with a time limit', () => {
     const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } };
     expect(valuesOf('node', check)).toEqual([expect.stringMatching(`^\\[${engines.node.slice('>='.length)}, `)]);
     expect(valuesOf('timeout-minutes', check).map(Number)).toEqual([expect.any(Number)]);
@@ -28,13 +28,13 @@ describe('the workflow', () => {
 });
 
 describe.each(workflows)('every workflow ($name)', ({ text }) => {
-  test('names each action by its full commit, and the version beside it', () => {
+  test('actions: are named by their full commit, with the version in a comment', () => {
     const used = text.match(/^.*\buses:.*$/gm) ?? [];
     expect(used.length).toBeGreaterThan(0);
     for (const line of used) expect(line).toMatch(/^ +- uses: actions\/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
-  test('may read the code and nothing else, and keeps no credentials for its steps', () => {
+  test('permissions: only to read the code, and no credentials are kept for the steps', () => {
     expect(text).toMatch(/^permissions:\n {2}contents: read\n\n/m);
     expect(text.match(/permissions:/g)).toHaveLength(text === release ? 2 : 1);
     const checkouts = text.match(/uses: actions\/checkout@.*\n +with:\n +persist-credentials: false\n/g) ?? [];
@@ -42,7 +42,7 @@ describe.each(workflows)('every workflow ($name)', ({ text }) => {
     expect(text).not.toMatch(/secrets\.|pull_request_target|github\.(event|head_ref)/);
   });
 
-  test('installs what it takes from elsewhere in one fixed version', () => {
+  test('tools from elsewhere: have one fixed version', () => {
     for (const command of valuesOf('run', text).filter(one => /^pip /.test(one ?? ''))) {
       expect(command).toMatch(/^pip install( '[a-z-]+(\[[a-z]+\])?==\d+\.\d+\.\d+')+$/);
     }

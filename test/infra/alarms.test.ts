@@ -79,14 +79,14 @@ describe('alarms', () => {
     expect(counting).toHaveLength(9);
     for (const one of counting) {
       expect(one).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1, TreatMissingData: 'notBreaching' });
-      const [sum, ...services] = one.Metrics as [Query, ...Query[]];
-      const filled = services.map(({ Id }) => `FILL(${Id}, 0)`).join(', ');
+      const [sum, ...parts] = one.Metrics as [Query, ...Query[]];
+      const filled = parts.map(({ Id }) => `FILL(${Id}, 0)`).join(', ');
       // A metric that was never counted must not swallow the others.
-      const Expression = services.length === 1 ? filled : `SUM([${filled}])`;
+      const Expression = parts.length === 1 ? filled : `SUM([${filled}])`;
       expect(sum).toMatchObject({ Expression, ReturnData: true });
-      expect(services.every(({ ReturnData }) => !ReturnData)).toBe(true);
-      expect(services.length).toBeLessThanOrEqual(10);
-      const periods = new Set(services.map(({ MetricStat }) => MetricStat?.Period));
+      expect(parts.every(({ ReturnData }) => !ReturnData)).toBe(true);
+      expect(parts.length).toBeLessThanOrEqual(10);
+      const periods = new Set(parts.map(({ MetricStat }) => MetricStat?.Period));
       const hourly = one.AlarmName === 'erasure-voucherify-access-refused';
       expect([...periods, one.EvaluationPeriods]).toEqual(hourly ? [300, 13] : [60, 5]);
     }

@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, '../..');
 const work = mkdtempSync(join(tmpdir(), 'erasure-synth-'));
 afterAll(() => rmSync(work, { recursive: true }));
 
-/** No account, no home with one, and whatever tries the network ends at a closed port. */
+/** No account, no home folder with one, and every network call ends at a closed port. */
 const env = {
   PATH: process.env['PATH'],
   HOME: work,

@@ -83,13 +83,16 @@ describe('bundles of the functions', () => {
   });
 });
 
-/** The row that says that legal holds exist; nobody of these tests is held. */
+/** The row that says that legal holds exist; none of them is for a customer of these tests. */
 const holdsRow = {
   ...{ [tableKeys.partition]: { S: 'legal-holds' }, [tableKeys.sort]: { S: 'control' } },
   ...{ revision: { N: '1' }, row: { S: JSON.stringify({ until: Date.UTC(2100, 0), since: 0 }) } },
 };
 
-/** A transport of the SDK that answers as tables with these rows do, and numbers the rounds: a call waits for all answers before it. */
+/**
+ * A transport of the SDK that answers as tables with these rows do, and numbers the rounds: a call waits for all
+ * answers before it.
+ */
 function recordingTransport(rows: readonly object[] = []) {
   const calls: { readonly operation: string; readonly round: number }[] = [];
   let answered = 0;

@@ -38,7 +38,7 @@ describe('shared export names', () => {
     expect(sharedWith(text)).toEqual([]);
   });
 
-  test('one file: overloads, and a type beside a constant, are one symbol', () => {
+  test('one file: overloads, and a type with the name of a constant, are one symbol', () => {
     const text = 'export function a(x: string): void; export function a() {} export const b = 1; export type b = 1;';
     expect(duplicateExports([{ file: 'one.ts', text }])).toEqual([]);
   });

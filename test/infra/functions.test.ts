@@ -23,7 +23,7 @@ describe('both functions', () => {
   test.each([
     { name: 'erasure-webhook', Timeout: 15, MemorySize: 1024 },
     { name: 'erasure-sweeper', Timeout: 75, MemorySize: 1024 },
-  ])('$name runs on Node 24 and arm64, traced, with a log of its own in JSON', ({ name, ...sizes }) => {
+  ])('$name: runs on Node 24 and arm64, traced, with a log of its own in JSON', ({ name, ...sizes }) => {
     template.hasResourceProperties('AWS::Lambda::Function', {
       FunctionName: name,
       Runtime: 'nodejs24.x',
@@ -48,7 +48,7 @@ test.each([
   { answerBudgetMs: 1000, seconds: 8 },
   { answerBudgetMs: 8000, seconds: 15 },
   { answerBudgetMs: 25_000, seconds: 28 },
-])('with a budget of $answerBudgetMs ms the webhook stops after $seconds s, before API Gateway does', one => {
+])('budget of $answerBudgetMs ms: the webhook stops after $seconds s, before API Gateway does', one => {
   const { of: given } = synthesised({ settings: settingsWith({ limits: { answerBudgetMs: one.answerBudgetMs } }) });
   const webhook = given('AWS::Lambda::Function').find(({ FunctionName }) => FunctionName === 'erasure-webhook');
   expect(webhook.Timeout).toBe(one.seconds);

@@ -113,7 +113,7 @@ describe('statements of the function roles', () => {
     // The last three belong to the rollout, which has its own test.
     const ofRollout = ['DeploymentCheckRole', 'RolloutsweeperServiceRole', 'RolloutwebhookServiceRole'];
     expect(names.sort()).toEqual([...ofRollout, 'SweeperRole', 'WebhookRole'].sort());
-    // The policies of operators have their own test; they are attached to no one.
+    // The policies of operators have their own test; they are attached to no principal.
     template.resourceCountIs('AWS::IAM::ManagedPolicy', 2);
     const roles = of('AWS::IAM::Role');
     const lambdas = roles.filter(role => JSON.stringify(role).includes('lambda.amazonaws.com'));

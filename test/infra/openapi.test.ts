@@ -161,7 +161,7 @@ describe('npm run openapi', () => {
   const run = (...args: readonly string[]) =>
     spawnSync(process.execPath, ['infra/tools/openapi.ts', ...args], { encoding: 'utf8' });
 
-  test('prints the description of the settings in a file', () => {
+  test('settings in a file: their description is printed', () => {
     const { status, stdout } = run('--settings', 'docs/platforms/recipes/osano.json');
     expect(status).toBe(0);
     expect(Object.keys((JSON.parse(stdout) as { paths: object }).paths)[0]).toBe('/webhooks/osano');

@@ -107,7 +107,7 @@ describe('policy of erasures by hand', () => {
 test.each([
   ['OperatorPolicy', 'operator', 0],
   ['ManualErasurePolicy', 'manual-erasure', 1],
-])('%s: is attached to nobody, and its ARN is an output', (output, name, index) => {
+])('%s: is attached to no principal, and its ARN is an output', (output, name, index) => {
   const [id, { Properties }] = Object.entries(template.findResources('AWS::IAM::ManagedPolicy'))[index]!;
   expect(Object.keys(Properties).sort()).toEqual(['Description', 'ManagedPolicyName', 'Path', 'PolicyDocument']);
   expect(readable(Properties.ManagedPolicyName)).toBe(`erasure-${name}-AWS::Region`);

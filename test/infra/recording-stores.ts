@@ -51,8 +51,8 @@ function actionsOf(operation: string, input: unknown): string[] {
     return Object.keys(v.parse(batch, input).RequestItems).map(TableName => named(operation, { TableName }));
   }
   if (operation !== 'TransactWriteItems') return [named(operation, v.parse(call, input))];
-  const services = v.parse(transaction, input).TransactItems.flatMap(part => Object.entries(part));
-  return services.map(([kind, part]) => named(`${kind}Item`, part));
+  const writes = v.parse(transaction, input).TransactItems.flatMap(part => Object.entries(part));
+  return writes.map(([kind, part]) => named(`${kind}Item`, part));
 }
 
 const text = v.object({ S: v.string() });

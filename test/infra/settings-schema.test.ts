@@ -50,7 +50,7 @@ function changed(path: readonly string[], to: unknown, within: unknown = everySe
   return isObject(within) ? { ...within, [name]: changed(rest, to, within[name]) } : within;
 }
 
-/** What only code can tell: the schema lets it pass, and `cdk synth` does not. */
+/** What only code can check: the schema accepts it, and `cdk synth` rejects it. */
 const beyondSchema = [
   /: is not in projects$/,
   /: must be the PEM text of a P-384 public key$/,
@@ -97,14 +97,14 @@ function partsOf(node: unknown, pointer = ''): (readonly [string, Schema])[] {
 }
 
 describe('settings schema in an editor', () => {
-  test('pattern: has a message without it, so that nobody reads a regular expression', () => {
+  test('pattern: has a message without it, so that no regular expression is shown', () => {
     const patterns = partsOf(root).filter(([, part]) => typeof part['pattern'] === 'string');
     expect(patterns.length).toBeGreaterThan(15);
     for (const [pointer, part] of patterns)
       expect([pointer, part['patternErrorMessage']]).toEqual([pointer, expect.stringMatching(/^must be [^\\^[\]]+$/)]);
   });
 
-  test('examples: fit, and are there for the keys that nobody can guess', () => {
+  test('examples: fit, and exist for the keys whose values cannot be guessed', () => {
     const all = partsOf(root).flatMap(([pointer, part]) =>
       Array.isArray(part['examples']) ? part['examples'].map(one => [pointer, one, part] as const) : [],
     );
@@ -174,7 +174,7 @@ type Domain = NonNullable<Settings['operations']['domain']>;
 /** The compiler refuses a list that has one key too many or too few. */
 type KeysOf<T> = Readonly<Record<keyof T, true>>;
 
-const services = {
+const wantedKeys = {
   projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true, residue: true },
   limits: { customersPerRequest: true, requestsPerHour: true, holdSeconds: true, answerBudgetMs: true },
   operations: { alarmEmail: true, runbookUrl: true, allowIps: true, waf: true, domain: true },
@@ -196,10 +196,10 @@ const { definitions } = schema;
 describe('settings schema keys', () => {
   test.each([
     { what: 'the whole', has: schema.properties, wanted: whole },
-    { what: 'a project', has: definitions.project.properties, wanted: services.projects },
+    { what: 'a project', has: definitions.project.properties, wanted: wantedKeys.projects },
     { what: 'reappearance', has: definitions.reappearance.properties, wanted: reappearance },
-    { what: 'the limits', has: definitions.limits.properties, wanted: services.limits },
-    { what: 'operations', has: definitions.operations.properties, wanted: services.operations },
+    { what: 'the limits', has: definitions.limits.properties, wanted: wantedKeys.limits },
+    { what: 'operations', has: definitions.operations.properties, wanted: wantedKeys.operations },
     { what: 'the domain', has: definitions.domain.properties, wanted: domain },
     { what: 'its zone', has: definitions.domain.properties.hostedZone.properties, wanted: hostedZone },
     { what: 'the platforms', has: schema.properties.platforms.properties, wanted: platformsSchema.entries },

@@ -62,7 +62,7 @@ describe('web ACL', () => {
     ]);
   });
 
-  test('requests: are counted, and neither sampled nor logged', () => {
+  test('requests: are counted, but not sampled or logged', () => {
     for (const one of [acl, rate]) {
       expect(one.VisibilityConfig).toEqual({
         CloudWatchMetricsEnabled: true,

@@ -96,7 +96,7 @@ describe('steps of a receipt', () => {
       { ...closed, state: 'created-later' },
       'pinned skipped: A customer was found, but was created after the request, and is spared.',
     ],
-    ['refused', { ...closed, state: 'refused' }, 'deleted skipped: There was nobody to delete.'],
+    ['refused', { ...closed, state: 'refused' }, 'deleted skipped: There was no customer to delete.'],
     ['refused', { ...closed, state: 'refused' }, 'pinned skipped: An operator refused the erasure.'],
     [
       'pinned',
@@ -226,7 +226,7 @@ describe('page of a local run', () => {
     expect(await stateOf(run)).toMatchObject({ receipts: [{ state: 'erased' }] });
   });
 
-  test('customers: those that somebody adds are listed, and soft-deleted ones are not', async () => {
+  test('customers: those that are added are listed, and soft-deleted ones are not', async () => {
     const run = await startRun();
     const add = (customer: object) =>
       sendOver(run.sandboxUrl!, { path: '/sandbox/customers', headers: {}, body: JSON.stringify(customer) });
@@ -240,7 +240,7 @@ describe('page of a local run', () => {
     expect((await stateOf(run)).receipts).toMatchObject([{ state: 'erased' }, { state: 'erased' }]);
   });
 
-  test('six customers with one address: the request waits for an operator, and nobody is deleted', async () => {
+  test('six customers with one address: the request waits for an operator, and no customer is deleted', async () => {
     const run = await startRun();
     await act(run, 'requests', order('ketch', 'cust_GusExample00000000000010'));
     const { receipts, customers } = await stateOf(run);
@@ -248,7 +248,7 @@ describe('page of a local run', () => {
     expect(customers.some(({ erased }) => erased)).toBe(false);
   });
 
-  test('request from elsewhere: its receipt is shown as well', async () => {
+  test('request from elsewhere: its receipt is shown, too', async () => {
     const run = await startRun();
     const source = messageSourceOf('ketch', run.services.settings.platforms['ketch']);
     const secretText = await run.services.readSecret('erasure/platform/ketch');
@@ -455,7 +455,7 @@ describe.skipIf(chromiumPath === undefined)('page of a local run in Chromium', (
     },
   );
 
-  test('another web page: can neither read the run nor change it', async () => {
+  test('another web page: cannot read the run or change it', async () => {
     const run = await startRun();
     const other = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end('<p>other</p>'));
     await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));

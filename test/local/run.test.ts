@@ -131,7 +131,7 @@ describe('local run', () => {
   });
 });
 
-describe('door for requests by hand of a local run', () => {
+describe('route for requests by hand of a local run', () => {
   const by = { by: 'zoe', reason: 'a letter' };
   const identifiers = [{ kind: 'source_id', value: 'crm-10042' }];
   const requests = [{ reference: '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c11', identifiers }];
@@ -421,7 +421,7 @@ describe('npm run demo', () => {
   const demo = (...args: readonly string[]) =>
     spawnSync(process.execPath, ['infra/local/demo.ts', ...args], { encoding: 'utf8', env: {} });
 
-  test('process: tells a deletion, and an outage with its callback, in 80 columns', () => {
+  test('process: prints a deletion, and an outage with its callback, in 80 columns', () => {
     const { status, stdout, stderr } = demo();
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const lines = stdout.trimEnd().split('\n');

@@ -145,7 +145,7 @@ describe('sandbox server', () => {
     expect(served.sandbox.customers()).toHaveLength(6);
   });
 
-  test('POST /sandbox/customers: a sandbox without a project registers no one', async () => {
+  test('POST /sandbox/customers: a sandbox without a project registers no customer', async () => {
     const empty = await serveSandbox(openSandbox({ now: () => 0, keys: [] }), 0);
     const answer = await fetch(`${empty.url}/sandbox/customers`, { method: 'POST', body: '{}' });
     expect([answer.status, await answer.json()]).toEqual([400, { message: 'Error: the sandbox has no project ' }]);

@@ -132,7 +132,7 @@ describe('SQLite store', () => {
     expect(bytes()).not.toMatch(/cust_secret|example\.com|callback-token/u);
   });
 
-  test('closing beside a reader: does not wait for it, and the next sweep removes the identifiers from the log', async () => {
+  test('closing while another process reads: does not wait for it, and the next sweep removes the identifiers from the log', async () => {
     const { store, receipt } = await storeWithReceipt();
     const reader = new DatabaseSync(file);
     reader.exec('BEGIN; SELECT * FROM personal_data');

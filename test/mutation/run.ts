@@ -18,10 +18,16 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   ],
   quota: ['quota/*', 'voucherify/project'],
   request: ['request/*', 'sweep/*', 'platforms/{shopify,transcend,ketch,generic-callbacks}', 'ops/retry-new-request'],
-  platforms: ['platforms/*'],
+  platforms: [
+    ...['platforms/*', 'settings', 'request/{manual,receive,refused-requests,withdrawal}'],
+    ...['sweep/{callbacks,callback-changed,pull}', 'authentication/{access-token,json-web-token}', 'ops/explain'],
+  ],
 };
 
-/** Tests of many seconds: thousands of random orders of events, and the whole service. They would be repeated for each mutant. */
+/**
+ * Tests of many seconds: thousands of random orders of events, and the whole service. They would be repeated for each
+ * mutant.
+ */
 const slow = [
   'test/erasure/attempt-faults.test.ts',
   'test/receipts/sequences.test.ts',

@@ -94,7 +94,7 @@ async function loadTests(): Promise<void> {
         ? { url: import.meta.url, shortCircuit: true }
         : next(name, context),
   });
-  // A change may leave promises behind that nobody waits for.
+  // After a change, some promises may not be awaited any more.
   process.on('unhandledRejection', () => undefined);
   for (const path of (process.env['MUTATION_TESTS'] ?? '').split(',')) {
     file = path;
@@ -142,16 +142,30 @@ async function runTest(one: Test, entered: Set<Suite>): Promise<string | undefin
 /** The failure of a test that waits for something that does not happen. */
 const tooLong = 'takes too long';
 
-/** Runs a test, and stops waiting for it if it takes much longer than usual, on a busy machine too. */
+/** How often a test is checked, in milliseconds, and how many checks in a row must find that nothing can wake it. */
+const checkMs = 50;
+const mostIdleChecks = 20;
+
+/**
+ * Runs a test, and stops waiting for it if it takes much longer than usual, on a busy machine too, or soon if the process
+ * has no timer, socket or other resource that could wake it.
+ */
 async function withTimeLimit(run: () => unknown, usualMs: number): Promise<void> {
+  const before = process.getActiveResourcesInfo().length;
+  const latest = performance.now() + 8000 + 10 * usualMs;
+  let idleChecks = 0;
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLong), 8000 + 10 * usualMs);
+    timer = setInterval(() => {
+      // One of the resources is this timer.
+      idleChecks = process.getActiveResourcesInfo().length <= before + 1 ? idleChecks + 1 : 0;
+      if (idleChecks >= mostIdleChecks || performance.now() > latest) reject(tooLong);
+    }, checkMs);
   });
   try {
     await Promise.race([run(), limit]);
   } finally {
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 }
 
@@ -167,7 +181,7 @@ async function leave(entered: Set<Suite>): Promise<void> {
   for (const one of [...entered].toReversed()) for (const hook of one.hooks.afterAll) await hook();
 }
 
-/** Runs all tests without a mutant, and tells which test reaches which mutants. */
+/** Runs all tests without a mutant, and records which test reaches which mutants. */
 async function dryRun() {
   await loadTests();
   const entered = new Set<Suite>();
@@ -187,21 +201,25 @@ interface MutantRun {
   readonly hitLimit?: number;
 }
 
-/** Runs the tests that reach a mutant until one fails. */
+/**
+ * Runs the tests that reach a mutant until one fails. Stryker stops a mutant that is reached a hundred times as often as by
+ * all tests together. A tenth of that in one test is enough: what never ends is stopped sooner.
+ */
 async function mutantRun({ activeMutant, testFilter, hitLimit }: MutantRun): Promise<object> {
   await loadTests();
   const chosen = testFilter?.flatMap(id => tests.get(id) ?? []) ?? [...tests.values()];
   const entered = new Set<Suite>();
-  Object.assign(stryker, { activeMutant: activeMutant.id, hitCount: 0, hitLimit });
+  Object.assign(stryker, { activeMutant: activeMutant.id, hitLimit: hitLimit && Math.max(hitLimit / 10, 10_000) });
   let [failure, count, killer]: [string | undefined, number, Test | undefined] = [undefined, 0, undefined];
   // What has noticed changes before will probably notice the next one.
   for (killer of chosen.toSorted((a, b) => b.kills - a.kills || a.ms - b.ms)) {
     count += 1;
+    stryker.hitCount = 0;
     failure = await runTest(killer, entered);
     if (failure !== undefined) break;
   }
   await leave(entered).catch(() => undefined);
-  const isEndless = hitLimit !== undefined && (stryker.hitCount ?? 0) > hitLimit;
+  const isEndless = (stryker.hitCount ?? 0) > (stryker.hitLimit ?? Number.POSITIVE_INFINITY);
   Object.assign(stryker, { activeMutant: undefined, hitCount: undefined, hitLimit: undefined });
   if (isEndless) return { status: 'timeout', reason: 'hit limit reached' };
   if (failure === tooLong) return { status: 'timeout', reason: tooLong };

@@ -1,9 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { pause } from '../../lambda/control/pauses.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { account, addPerson } from '../support/ketch.ts';
 import { ketch as ketchSettings } from './check-harness.ts';
-import { by, erased, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
+import { by, erased, type OpsHarness, opsHarness, readReceipt, run, stopped, test } from './ops-harness.ts';
 
 const retried = 'retried by the next sweep; it needs another review unless fewer customers match (see --max)';
 
@@ -17,8 +17,7 @@ async function leftOpen(at: OpsHarness): Promise<string> {
 }
 
 describe('decision of an operator', () => {
-  test('receipt: records who, when, why and about what, as one revision', async () => {
-    const at = await opsHarness();
+  test('receipt: records who, when, why and about what, as one revision', async ({ at }) => {
     const id = await stopped(at);
     const before = await readReceipt(at, id);
     at.harness.clock.now += 1000;
@@ -47,8 +46,7 @@ describe('decision of an operator', () => {
     expect(await readReceipt(at, id)).toEqual(before);
   });
 
-  test('retry under a pause: says that it waits for the end of the pause', async () => {
-    const at = await opsHarness();
+  test('retry under a pause: says that it waits for the end of the pause', async ({ at }) => {
     const id = await leftOpen(at);
     await at.run('pause', 'all', ...by('zoe', 'a drill'));
     expect((await at.run('retry', id, ...by('zoe', 'fixed'))).lines).toEqual([
@@ -56,8 +54,7 @@ describe('decision of an operator', () => {
     ]);
   });
 
-  test('two operators at once: both decisions are kept, and the later one counts', async () => {
-    const at = await opsHarness();
+  test('two operators at once: both decisions are kept, and the later one counts', async ({ at }) => {
     const id = await stopped(at);
     const both = [at.run('retry', id, ...by('zoe', 'fixed')), at.run('refuse', id, ...by('max', 'shared mailbox'))];
     expect((await Promise.all(both)).map(({ status }) => status)).toEqual([0, 0]);
@@ -71,8 +68,7 @@ describe('decision of an operator', () => {
     ]);
   });
 
-  test('receipt that changed since it was read: is read and decided again', async () => {
-    const at = await opsHarness();
+  test('receipt that changed since it was read: is read and decided again', async ({ at }) => {
     const id = await stopped(at);
     const { store } = at.context;
     let first = true;
@@ -91,8 +87,7 @@ describe('decision of an operator', () => {
     expect((await readReceipt(at, id)).decisions?.map(decision => decision.actor)).toEqual(['max']);
   });
 
-  test('several receipts: one line each, by number if a receipt does not exist, and exit code 1', async () => {
-    const at = await opsHarness();
+  test('several receipts: one line each, by number if a receipt does not exist, and exit code 1', async ({ at }) => {
     const [one, other] = [await stopped(at), await erased(at)];
     const mixed = await at.run('retry', one, 'ada@example.com', other, one, ...by('zoe', 'fixed'));
     expect(mixed).toMatchObject({
@@ -103,8 +98,7 @@ describe('decision of an operator', () => {
     expect((await readReceipt(at, one)).decisions, 'named twice, decided once').toHaveLength(1);
   });
 
-  test('--json: prints the results in the same order', async () => {
-    const at = await opsHarness();
+  test('--json: prints the results in the same order', async ({ at }) => {
     const id = await stopped(at);
     expect((await at.run('refuse', id, 'unknown', ...by('zoe', 'fixed'), '--json')).json).toEqual([
       { receipt: id, result: 'changed', said: 'the next sweep closes it as refused' },
@@ -112,8 +106,7 @@ describe('decision of an operator', () => {
     ]);
   });
 
-  test('receipt that cannot be written: is reported, and the others are decided', async () => {
-    const at = await opsHarness();
+  test('receipt that cannot be written: is reported, and the others are decided', async ({ at }) => {
     const [one, other] = [await stopped(at), await stopped(at, 'other@example.com')];
     const { store } = at.context;
     const replace: typeof store.replace = async next => next.id !== one && store.replace(next);
@@ -124,8 +117,7 @@ describe('decision of an operator', () => {
     });
   });
 
-  test('process: reads receipts from standard input', async () => {
-    const at = await opsHarness();
+  test('process: reads receipts from standard input', async ({ at }) => {
     const ids = [await stopped(at), await stopped(at, 'other@example.com')];
     const args = ['retry', '-', ...by('zoe', 'fixed')];
     const stdout = ids.map(id => `${id}: ${retried}\n`).join('');
@@ -136,8 +128,7 @@ describe('decision of an operator', () => {
 });
 
 describe('refuse', () => {
-  test('next sweep: closes the receipt, signs the reason and calls the platform back', async () => {
-    const at = await opsHarness();
+  test('next sweep: closes the receipt, signs the reason and calls the platform back', async ({ at }) => {
     const id = await stopped(at);
     const lines = [`${id}: the next sweep closes it as refused`];
     expect(await at.run('refuse', id, ...by('zoe', 'a shared mailbox'))).toMatchObject({ status: 0, lines });
@@ -151,8 +142,7 @@ describe('refuse', () => {
     expect(await at.context.store.find(after.subjectHmacs[0]!)).toEqual([id]);
   });
 
-  test('retry: takes a refusal back before the sweep, but not after it', async () => {
-    const at = await opsHarness();
+  test('retry: takes a refusal back before the sweep, but not after it', async ({ at }) => {
     const [kept, closed] = [await stopped(at), await stopped(at, 'other@example.com')];
     await at.run('refuse', kept, closed, ...by('zoe', 'shared mailbox'));
     const { lines } = await at.run('retry', kept, ...by('max', 'one person after all'));
@@ -163,8 +153,7 @@ describe('refuse', () => {
     expect(await at.run('retry', closed, ...by('max', 'one person after all'))).toMatchObject(late);
   });
 
-  test('erased receipt: cannot be refused', async () => {
-    const at = await opsHarness();
+  test('erased receipt: cannot be refused', async ({ at }) => {
     const id = await erased(at);
     const refusal = `${id}: not changed: already closed as erased, so it cannot be refused`;
     expect(await at.run('refuse', id, ...by('zoe', 'late'))).toMatchObject({ status: 1, lines: [refusal] });
@@ -172,8 +161,7 @@ describe('refuse', () => {
 });
 
 describe('retry', () => {
-  test('--max: deletes up to that many customers, and not more', async () => {
-    const at = await opsHarness();
+  test('--max: deletes up to that many customers, and not more', async ({ at }) => {
     const [six, eight] = [await stopped(at, 'six@example.com', 6), await stopped(at, 'eight@example.com', 8)];
     await at.run('retry', six, eight, '--max', '7', ...by('zoe', 'one person, seen by the shop'));
     await at.sweep();
@@ -187,8 +175,7 @@ describe('retry', () => {
     await expect(refused).rejects.toThrow('--max: must be a whole number from 1 to 50');
   });
 
-  test('--max: is refused for another reason than too many matches', async () => {
-    const at = await opsHarness();
+  test('--max: is refused for another reason than too many matches', async ({ at }) => {
     const id = await leftOpen(at);
     const before = await readReceipt(at, id);
     const lines = [`${id}: not changed: --max is only for the reason too-many-matches`];
@@ -196,8 +183,7 @@ describe('retry', () => {
     expect(await readReceipt(at, id)).toEqual(before);
   });
 
-  test('--max after a refusal for another reason: says that it is decided already', async () => {
-    const at = await opsHarness();
+  test('--max after a refusal for another reason: says that it is decided already', async ({ at }) => {
     const id = await leftOpen(at);
     await at.run('refuse', id, ...by('zoe', 'shared mailbox'));
     const decided =
@@ -208,8 +194,7 @@ describe('retry', () => {
     expect((await again()).lines).toEqual([`${id}: already closed as refused: nothing to do`]);
   });
 
-  test('wrong-customer-deleted: never calls Voucherify again, refused or not', async () => {
-    const at = await opsHarness();
+  test('wrong-customer-deleted: never calls Voucherify again, refused or not', async ({ at }) => {
     const id = await stopped(at);
     const before = await readReceipt(at, id);
     const wrong = { ...before, reason: 'wrong-customer-deleted', revision: before.revision + 1 };
@@ -229,8 +214,7 @@ describe('pause and resume', () => {
   const ketch = 'platform:ketch';
   const drill = by('on-call', 'a drill');
 
-  test('scope: is paused and resumed once, and its changes are listed', async () => {
-    const at = await opsHarness();
+  test('scope: is paused and resumed once, and its changes are listed', async ({ at }) => {
     const steps: [command: string[], status: number, line: string][] = [
       [['pause', ketch, ...drill], 0, `${ketch}: paused now`],
       [['pauses'], 0, `${ketch}: paused`],
@@ -250,8 +234,7 @@ describe('pause and resume', () => {
     expect(said).toEqual(['pause by on-call: a drill', 'resume by on-call: a drill']);
   });
 
-  test('--json: prints scope, state and changes', async () => {
-    const at = await opsHarness();
+  test('--json: prints scope, state and changes', async ({ at }) => {
     const scope = 'project:main';
     expect((await at.run('pause', scope, ...drill, '--json')).json).toEqual({ scope, paused: true, changed: true });
     expect((await at.run('pauses', '--json')).json).toEqual({
@@ -262,8 +245,7 @@ describe('pause and resume', () => {
     expect((await at.run('pauses', scope, '--json')).json).toEqual({ [scope]: [turn] });
   });
 
-  test('pauses: shows by whom, since when and why, and how it ends', async () => {
-    const at = await opsHarness();
+  test('pauses: shows by whom, since when and why, and how it ends', async ({ at }) => {
     await at.run('pause', ketch, ...by('zoe', 'many\n requests'));
     at.harness.clock.now += 90 * 60_000;
     expect((await at.run('pauses')).lines).toEqual([
@@ -276,8 +258,7 @@ describe('pause and resume', () => {
     ]);
   });
 
-  test('resume under another pause: says what still holds the requests', async () => {
-    const at = await opsHarness();
+  test('resume under another pause: says what still holds the requests', async ({ at }) => {
     for (const scope of ['all', 'project:main', ketch]) await at.run('pause', scope, ...by('zoe', `about ${scope}`));
     const { status, lines } = await at.run('resume', ketch, ...drill);
     expect(status).toBe(0);
@@ -291,8 +272,7 @@ describe('pause and resume', () => {
     expect(again).toMatchObject({ status: 3, json: { changed: false, stillHeldBy: ['all', 'project:main'] } });
   });
 
-  test('resume of a scope that left the settings: is possible while it is paused', async () => {
-    const at = await opsHarness();
+  test('resume of a scope that left the settings: is possible while it is paused', async ({ at }) => {
     const gone = 'platform:segment';
     const resume = () => at.run('resume', gone, ...drill);
     await expect(resume()).rejects.toThrow('SCOPE: is not in the settings, and not paused; nothing is paused');
@@ -302,7 +282,7 @@ describe('pause and resume', () => {
     expect(await resume()).toMatchObject({ status: 0, lines: expect.arrayContaining([`${gone}: not paused now`]) });
   });
 
-  test('resume beside an unrelated pause: says nothing of it', async () => {
+  test('resume while an unrelated pause exists: does not mention it', async () => {
     const platforms = { ketch: { ...ketchSettings, projects: ['main'] }, segment: {} };
     const projects = {
       main: { baseUrl: 'https://api.voucherify.io' },
@@ -316,8 +296,7 @@ describe('pause and resume', () => {
     expect((await run(other, 'resume', 'platform:segment', ...drill)).lines[1]).toContain('project:other');
   });
 
-  test('without --by: the user of the machine is recorded', async () => {
-    const at = await opsHarness();
+  test('without --by: the user of the machine is recorded', async ({ at }) => {
     await at.run('pause', 'all', '--why', 'a drill');
     expect((await at.run('pauses', 'all')).lines[1]).toMatch(/pause by \S+: a drill$/);
   });

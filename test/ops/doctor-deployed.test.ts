@@ -164,7 +164,7 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
   });
 });
 
-describe('doctor and try beside npm start', () => {
+describe('doctor and try while npm start runs', () => {
   /** A local run in this process, and the operator's context, which reads its clock when it is opened. */
   const besideRun = async () => {
     const DATA_DIR = temporaryFolder();

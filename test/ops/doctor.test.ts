@@ -443,7 +443,7 @@ describe('doctor: Voucherify', () => {
     await expectFinding(await answering(answer, more), `${mark} voucherify`, says, todo);
   });
 
-  test('✗ unreachable project: neither its key nor the clock can be checked', async () => {
+  test('✗ unreachable project: its key and the clock cannot be checked', async () => {
     const harness = await checkHarness({ projects: { main: { baseUrl: 'http://127.0.0.1:9' } } });
     await expectFinding(harness, '✗ voucherify', 'main: no response (not-connected)');
     await expectFinding(harness, '! clock', 'no response of Voucherify to compare with');

@@ -38,10 +38,10 @@ function fileWith(content: string | Uint8Array): string {
 }
 
 interface Manual extends OpsHarness {
-  /** Runs `ops erase` with the door to the function of the harness. */
+  /** Runs `ops erase` with the function of the harness. */
   erase(...args: readonly string[]): ReturnType<typeof run>;
-  /** Replaces the door. */
-  door: { send: SendManual };
+  /** Replaces the sender of requests by hand. */
+  sender: { send: SendManual };
   readonly waited: number[];
 }
 
@@ -54,16 +54,16 @@ async function manualHarness(options: Parameters<typeof opsHarness>[0] = {}): Pr
     if ('failure' in reply) throw new Failure('invalid', reply.failure.message);
     return reply;
   };
-  const door = { send };
+  const sender = { send };
   const context: OpsContext = {
     ...harness.context,
-    sendManual: manual => door.send(manual),
+    sendManual: manual => sender.send(manual),
     wait: async ms => {
       waited.push(ms);
       harness.harness.clock.now += ms;
     },
   };
-  return { ...harness, context, door, waited, erase: (...args) => run(context, 'erase', ...args) };
+  return { ...harness, context, sender, waited, erase: (...args) => run(context, 'erase', ...args) };
 }
 
 /** A file with so many people, of which the first are customers. */
@@ -80,7 +80,7 @@ describe('ops erase --csv', () => {
     const { status, lines, json } = await manual.erase('--csv', crowd(manual, 30, 28));
     expect({ status, json }).toMatchObject({ status: 0 });
     expect(lines).toEqual([
-      'preview of 30 requests: nobody was deleted',
+      'preview of 30 requests: no customer was deleted',
       'PROJECT  MATCHED  CUSTOMERS  NO MATCH  UNCLEAR',
       'main     28       28         2         0',
       'To erase them:',
@@ -159,9 +159,9 @@ describe('ops erase --csv', () => {
   test('interrupted: the same command continues, and repeats no request', async () => {
     const manual = await manualHarness();
     const file = crowd(manual, 60);
-    const { send } = manual.door;
+    const { send } = manual.sender;
     let sent = 0;
-    manual.door.send = async asked => {
+    manual.sender.send = async asked => {
       sent += 1;
       if (sent === 2) throw new Failure('unavailable', 'erasure-webhook cannot be invoked (TimeoutError)');
       return send(asked);
@@ -178,13 +178,13 @@ describe('ops erase --csv', () => {
   test('reply lost: what was stored is not stored twice', async () => {
     const manual = await manualHarness();
     const file = crowd(manual, 3);
-    const { send } = manual.door;
-    manual.door.send = async asked => {
+    const { send } = manual.sender;
+    manual.sender.send = async asked => {
       await send(asked);
       throw new Failure('unavailable', 'no reply');
     };
     await expect(manual.erase('--csv', file, '--confirm', ...reason)).rejects.toThrow('stopped after 0 of 3');
-    manual.door.send = send;
+    manual.sender.send = send;
     expect((await manual.erase('--csv', file, '--confirm', ...reason)).status).toBe(3);
     expect(await manual.harness.receipts()).toHaveLength(3);
   });
@@ -239,8 +239,8 @@ describe('ops erase --csv', () => {
     ],
     ['white space', 'source_id\n"planted\n1"\nplanted ', 'line 2, column source_id: must be a source_id of Voucherify'],
     ['a space at the end', 'source_id\nx\nplanted ', 'line 3, column source_id: begins or ends with white space'],
-    ['an open quote', 'source_id\nx\n"planted', 'line 3: a quote is not closed, or stands inside a cell'],
-    ['a quote inside', 'source_id\npla"nted', 'line 2: a quote is not closed, or stands inside a cell'],
+    ['an open quote', 'source_id\nx\n"planted', 'line 3: a quote is not closed, or is inside a cell'],
+    ['a quote inside', 'source_id\npla"nted', 'line 2: a quote is not closed, or is inside a cell'],
     ['nobody', 'source_id\n\n', 'has no line below the header'],
     ['too many people', `source_id\n${many}`, 'has more than 5000 people'],
     ['too many bytes', 'source_id\n'.padEnd(4_194_305, 'x'), 'is larger than 4 MiB'],
@@ -362,7 +362,7 @@ describe('ops erase on AWS', () => {
     expect(receipt).toMatchObject({ state: 'erased', decisions: [{ actor: zoe, action: 'erase', reason: reason[1] }] });
   });
 
-  test('nobody matched: has exit code 3; a stage is part of the function’s name', async () => {
+  test('no match: has exit code 3; a stage is part of the function’s name', async () => {
     const { invoked, command } = await account();
     const { status, stdout } = await command('planted-2\n', '--stage', 'test', '--json');
     expect({ status, json: JSON.parse(stdout) }).toMatchObject({ status: 3, json: { outcome: 'no-match' } });
@@ -412,7 +412,7 @@ describe('sender of requests by hand', () => {
     expect(String(error)).not.toContain('planted');
   });
 
-  test('nobody answers: is unavailable, on AWS and in a local run', async () => {
+  test('no answer: is unavailable, on AWS and in a local run', async () => {
     const endpoint = await deadEndpoint();
     stubAccount(endpoint);
     await expect(invokeWebhook(namesOf())(asked)).rejects.toMatchObject({ code: 'unavailable' });
@@ -470,20 +470,20 @@ describe('result of one erasure by hand', () => {
     const review = await manualHarness();
     review.harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
     expect((await eraseOneOf(review, 'crm-1')).lines[0]).toBe(
-      'needs review: nobody is deleted until an operator decides (voucherify-400)',
+      'needs review: no customer is deleted until an operator decides (voucherify-400)',
     );
     expect(await eraseOneOf(review, 'crm-2', true)).toMatchObject({ status: 1, json: { reason: 'voucherify-400' } });
   });
 
   test('no reply, or a receipt that is not found: is an error that says what to do', async () => {
     const manual = await manualHarness();
-    manual.door.send = () => Promise.reject(new Failure('unavailable', 'no reply'));
+    manual.sender.send = () => Promise.reject(new Failure('unavailable', 'no reply'));
     await expect(eraseOneOf(manual, 'crm-1')).rejects.toThrow(
       /^no reply: whether it was accepted shows npm run ops -- show [\w-]{43}$/,
     );
-    manual.door.send = () => Promise.reject(new Failure('forbidden', 'no permission'));
+    manual.sender.send = () => Promise.reject(new Failure('forbidden', 'no permission'));
     await expect(eraseOneOf(manual, 'crm-1')).rejects.toThrow(/^no permission$/);
-    manual.door.send = async () => ({ results: [] });
+    manual.sender.send = async () => ({ results: [] });
     await expect(eraseOneOf(manual, 'crm-1')).rejects.toThrow('the receipt was not found');
     const { sendManual: _, ...stopped } = manual.context;
     await expect(eraseOneOf({ ...manual, context: stopped }, 'crm-1')).rejects.toThrow('npm start is not running');
@@ -527,7 +527,7 @@ describe('ops erase --local', () => {
     expect(one).toMatchObject({ status: 0, stdout: expect.stringContaining('(main 1)') });
     const file = fileWith('source_id\nplanted-2\nplanted-3\n');
     const preview = await command(['--csv', file], {});
-    expect(preview).toMatchObject({ status: 0, stdout: expect.stringContaining('nobody was deleted') });
+    expect(preview).toMatchObject({ status: 0, stdout: expect.stringContaining('no customer was deleted') });
     expect(preview.stdout).toContain(`npm run ops -- erase --local --csv ${file} --confirm`);
     expect(await left()).toContain('planted-2');
     expect(await command(['--csv', file, '--confirm', ...reason], {})).toMatchObject({ status: 0 });

@@ -51,7 +51,7 @@ describe('explain', () => {
     for (const { email, source_id } of customers) expect(lines.join()).not.toMatch(new RegExp(`${email}|${source_id}`));
   });
 
-  test('shows the rule, the places, the replies and the callback', async () => {
+  test('message: the rule, the places, the replies and the callback are shown', async () => {
     const { request } = recipeFixture('osano');
     expect((await explained('osano', request.rawBody)).lines).toEqual([
       'rule: 1 of 1 matches: erase',

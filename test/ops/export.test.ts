@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { hour } from '../support/quota-world.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
-import { erased, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
+import { erased, type OpsHarness, opsHarness, readReceipt, run, stopped, test } from './ops-harness.ts';
 
 const since = ['--from', '2026-01-15'];
 const export_ = (at: OpsHarness, folder: string, ...more: readonly string[]) =>
@@ -15,8 +15,9 @@ const export_ = (at: OpsHarness, folder: string, ...more: readonly string[]) =>
 const text = (folder: string, name: string) => readFileSync(join(folder, name), 'utf8');
 
 describe('export', () => {
-  test('files: are the evidence of closed receipts, the key and a manifest, and a JOSE library verifies them', async () => {
-    const at = await opsHarness();
+  test('files: are the evidence of closed receipts, the key and a manifest, and a JOSE library verifies them', async ({
+    at,
+  }) => {
     const ids = [await erased(at, 'crm-1'), await erased(at, 'crm-2')];
     await stopped(at);
     const folder = join(temporaryFolder(), 'evidence');
@@ -35,8 +36,9 @@ describe('export', () => {
     expect(JSON.parse(Buffer.from(payload).toString())).toMatchObject({ receipt: ids[0], outcome: 'erased' });
   });
 
-  test('manifest.csv: names each file, its digest and receipt, and no cell is a formula for a spreadsheet', async () => {
-    const at = await opsHarness();
+  test('manifest.csv: names each file, its digest and receipt, and no cell is a formula for a spreadsheet', async ({
+    at,
+  }) => {
     const id = await erased(at);
     const signed = await readReceipt(at, id);
     const all = async function* () {
@@ -57,8 +59,7 @@ describe('export', () => {
     expect(text(folder, 'SHA256SUMS').trimEnd().split('\n').at(-1)).toBe(`${summed}  manifest.csv`);
   });
 
-  test('--from, --to, --year and --platform: select as in list --closed', async () => {
-    const at = await opsHarness();
+  test('--from, --to, --year and --platform: select as in list --closed', async ({ at }) => {
     await erased(at);
     const exported = async (...filter: readonly string[]) => {
       const { json } = await at.run('export', ...filter, '--folder', temporaryFolder(), '--json');
@@ -73,8 +74,7 @@ describe('export', () => {
     expect(await exported('--platform', 'segment')).toBe(0);
   });
 
-  test('interrupted export: continues, and keeps the files that exist', async () => {
-    const at = await opsHarness();
+  test('interrupted export: continues, and keeps the files that exist', async ({ at }) => {
     const id = await erased(at, 'crm-1');
     await erased(at, 'crm-2');
     const folder = temporaryFolder();
@@ -89,8 +89,7 @@ describe('export', () => {
     expect(text(folder, 'SHA256SUMS')).toBe(manifest);
   });
 
-  test('file with other content: is not replaced, and the export is incomplete', async () => {
-    const at = await opsHarness();
+  test('file with other content: is not replaced, and the export is incomplete', async ({ at }) => {
     const id = await erased(at);
     const folder = temporaryFolder();
     writeFileSync(join(folder, `${id}.jws`), 'evidence of before a restore');
@@ -106,8 +105,9 @@ describe('export', () => {
     expect(readdirSync(folder).sort()).toEqual([`${id}.jws`, 'jwks.json'].sort());
   });
 
-  test('receipts: unsigned ones are counted, an id that names another folder and an unknown version fail', async () => {
-    const at = await opsHarness();
+  test('receipts: unsigned ones are counted, an id that names another folder and an unknown version fail', async ({
+    at,
+  }) => {
     const signed = await readReceipt(at, await erased(at));
     const { evidence: _, ...unsigned } = signed;
     const all = async function* (unreadable: () => void) {

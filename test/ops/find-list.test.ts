@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { OpsUsageError, parseCommandArgs } from '../../infra/ops/args.ts';
 import { findCommand } from '../../infra/ops/find/find.ts';
 import { shortId } from '../../infra/ops/ids.ts';
@@ -9,7 +9,17 @@ import { fixtureTime } from '../support/harness.ts';
 import { account, addPerson, tenant } from '../support/ketch.ts';
 import { hour, minute } from '../support/quota-world.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { byEmail, erased, errors, type OpsHarness, opsHarness, recordingOutput, run, stopped } from './ops-harness.ts';
+import {
+  byEmail,
+  erased,
+  errors,
+  type OpsHarness,
+  opsHarness,
+  recordingOutput,
+  run,
+  stopped,
+  test,
+} from './ops-harness.ts';
 
 const day = 24 * hour;
 const cells = (lines: readonly string[]) => lines.map(line => line.split(/ {2,}/));
@@ -26,8 +36,7 @@ async function open(at: OpsHarness, count: number, platform = 'generic'): Promis
 describe('find', () => {
   const never = 'not found: no erasure request with this identifier in the last 25 months';
 
-  test('erased person: says when, and with what proof', async () => {
-    const at = await opsHarness();
+  test('erased person: says when, and with what proof', async ({ at }) => {
     addPerson(at.harness, 'crm-1');
     const id = await at.request([account('crm-1'), byEmail('Zoe@example.com')]);
     await at.sweep();
@@ -52,8 +61,7 @@ describe('find', () => {
     expect(json).toMatchObject({ answer, receipts: [receipt] });
   });
 
-  test('identifiers: kinds are separate, and only e-mail addresses ignore case', async () => {
-    const at = await opsHarness();
+  test('identifiers: kinds are separate, and only e-mail addresses ignore case', async ({ at }) => {
     await erased(at, 'crm-1');
     const args = [
       ...['--customer-id', '--email', '--phone'].map(option => [option, 'crm-1']),
@@ -65,8 +73,7 @@ describe('find', () => {
     expect(json).toMatchObject({ answer: never, receipts: [] });
   });
 
-  test('identifiers that could not be looked up: are named by their kind, also in JSON', async () => {
-    const at = await opsHarness();
+  test('identifiers that could not be looked up: are named by their kind, also in JSON', async ({ at }) => {
     const phone = { identitySpace: 'phone', identityFormat: 'raw', identityValue: '+48500600700' };
     const id = await at.request([account('crm-1'), phone]);
     await at.sweep();
@@ -77,8 +84,9 @@ describe('find', () => {
     expect((await at.run('show', id)).lines.join('\n')).toContain('a malformed value): phone');
   });
 
-  test('customers created after the request: are counted by find, show, evidence and report, also in JSON', async () => {
-    const at = await opsHarness();
+  test('customers created after the request: are counted by find, show, evidence and report, also in JSON', async ({
+    at,
+  }) => {
     const created_at = new Date(fixtureTime + 1).toISOString();
     for (const suffix of ['a', 'b'])
       at.harness.sandbox.register({ email: 'new@example.com', source_id: `crm-${suffix}`, created_at }, 'main');
@@ -97,8 +105,7 @@ describe('find', () => {
     expect(report.json).toMatchObject({ lines: [{ platform: 'ketch', noMatch: 1, createdLater: 1 }, {}] });
   });
 
-  test('several requests: counts those that are open and how the others ended', async () => {
-    const at = await opsHarness();
+  test('several requests: counts those that are open and how the others ended', async ({ at }) => {
     await stopped(at, 'shared@example.com');
     const find = async () => (await at.run('find', '--email', 'shared@example.com')).lines[0];
     expect(await find()).toBe('requested 1 time, not finished');
@@ -116,8 +123,9 @@ describe('find', () => {
     expect(again.lines).toHaveLength(5);
   });
 
-  test('other kinds of identifiers: are suggested, because only what the platform sent can be found', async () => {
-    const at = await opsHarness();
+  test('other kinds of identifiers: are suggested, because only what the platform sent can be found', async ({
+    at,
+  }) => {
     await erased(at, 'crm-1');
     const hint = 'Only what the platform sent can be found: also try';
     const hints = async (...args: readonly string[]) => (await at.run('find', ...args, '--json')).json;
@@ -131,8 +139,7 @@ describe('find', () => {
     expect(await hints(...all.flatMap(option => [option, 'x']))).toMatchObject({ hints: [] });
   });
 
-  test('--request: finds by the id of the platform, in every scope of the settings', async () => {
-    const at = await opsHarness();
+  test('--request: finds by the id of the platform, in every scope of the settings', async ({ at }) => {
     addPerson(at.harness, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
     const id = await at.request([account('crm-1')], { uid });
@@ -161,8 +168,7 @@ describe('find', () => {
     expect(without).toEqual([never, expect.stringContaining('also try --email')]);
   });
 
-  test('terminal: the table fits 80 columns; piped, nothing is shortened', async () => {
-    const at = await opsHarness();
+  test('terminal: the table fits 80 columns; piped, nothing is shortened', async ({ at }) => {
     const id = await erased(at, 'crm-1');
     const hmacs = await at.harness.services.pseudonymizer();
     const subjectHmacs = [hmacs.subject({ kind: 'source_id', value: 'crm-1' })];
@@ -190,8 +196,7 @@ describe('find', () => {
     expect((await at.run('find', '--source-id', 'crm-1')).lines.join('\n')).toContain(`long-one`.padEnd(45) + platform);
   });
 
-  test('expired receipt: is skipped', async () => {
-    const at = await opsHarness();
+  test('expired receipt: is skipped', async ({ at }) => {
     const id = await erased(at, 'crm-1');
     const store = {
       ...at.context.store,
@@ -201,8 +206,7 @@ describe('find', () => {
     expect(found).toMatchObject({ status: 1, lines: [never, expect.anything()] });
   });
 
-  test('process: reads the value from standard input', async () => {
-    const at = await opsHarness();
+  test('process: reads the value from standard input', async ({ at }) => {
     await erased(at, ' crm-1');
     const found = at.process(['find', '--source-id', '-'], ' crm-1\r\nanother line\n');
     expect(found).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/^erased 1 time, last on/) });
@@ -219,8 +223,7 @@ describe('find', () => {
     await expect((await opsHarness()).run('find', ...args)).rejects.toThrow(message);
   });
 
-  test('unusable pepper: is an error and not an empty result', async () => {
-    const at = await opsHarness();
+  test('unusable pepper: is an error and not an empty result', async ({ at }) => {
     const found = run({ ...at.context, readSecret: async () => 'short' }, 'find', '--email', 'x@example.com');
     await expect(found).rejects.toMatchObject({ alarm: 'pepper-unusable' });
   });
@@ -233,15 +236,13 @@ describe('list', () => {
     return json as readonly { readonly receipt: string; readonly state: string }[];
   }
 
-  test('nothing to do: says so', async () => {
-    const at = await opsHarness();
+  test('nothing to do: says so', async ({ at }) => {
     await erased(at);
     expect(await at.run('list')).toMatchObject({ status: 0, lines: ['no unfinished receipts'] });
     expect(await rows(at)).toEqual([]);
   });
 
-  test('nothing in a state: names the states in which there are receipts', async () => {
-    const at = await opsHarness();
+  test('nothing in a state: names the states in which there are receipts', async ({ at }) => {
     await stopped(at);
     await open(at, 2);
     expect((await at.run('list', '--state', 'held')).lines).toEqual([
@@ -253,8 +254,9 @@ describe('list', () => {
     expect((await at.run('list', '--state', 'held', '--platform', 'manual')).lines).toEqual(['no unfinished receipts']);
   });
 
-  test('--platform that is not in the settings: lists its receipts with a remark, or is a usage error', async () => {
-    const at = await opsHarness();
+  test('--platform that is not in the settings: lists its receipts with a remark, or is a usage error', async ({
+    at,
+  }) => {
     await open(at, 2);
     const said = errors();
     expect((await at.run('list', '--platform', 'generic')).lines).toHaveLength(3);
@@ -266,8 +268,7 @@ describe('list', () => {
     await expect(at.run('list', '--closed', '--platform', 'ketsh')).rejects.toThrow(message);
   });
 
-  test('order: reviews first, then by due time; --state and --platform select', async () => {
-    const at = await opsHarness();
+  test('order: reviews first, then by due time; --state and --platform select', async ({ at }) => {
     addPerson(at.harness, 'crm-1');
     at.harness.sandbox.outage('error');
     const waiting = await at.request([account('crm-1')]);
@@ -295,8 +296,7 @@ describe('list', () => {
     expect(await rows(at, '--platform', 'generic')).toEqual(generic);
   });
 
-  test('table: shows why, the age, the used time and the next attempt', async () => {
-    const at = await opsHarness();
+  test('table: shows why, the age, the used time and the next attempt', async ({ at }) => {
     const human = await stopped(at);
     await open(at, 1);
     at.harness.clock.now += 90 * minute;
@@ -320,8 +320,7 @@ describe('list', () => {
     expect(await rows(at)).toMatchObject([{ receipt: delayed, why: 'to-be-refused' }]);
   });
 
-  test('terminal: the table fits 80 columns, with ids that can be used', async () => {
-    const at = await opsHarness();
+  test('terminal: the table fits 80 columns, with ids that can be used', async ({ at }) => {
     const human = await stopped(at);
     await open(at, 1);
     at.harness.clock.now += 90 * minute;
@@ -340,8 +339,7 @@ describe('list', () => {
     ).toEqual([]);
   });
 
-  test('colours: mark receipts after their deadline', async () => {
-    const at = await opsHarness();
+  test('colours: mark receipts after their deadline', async ({ at }) => {
     await open(at, 32);
     vi.stubEnv('FORCE_COLOR', '1');
     vi.stubEnv('NO_COLOR', undefined);
@@ -351,8 +349,7 @@ describe('list', () => {
     expect(red.map(line => /generic-\d+/.exec(line)?.[0])).toEqual(['generic-31', 'generic-30']);
   });
 
-  test('--limit: says that there are more', async () => {
-    const at = await opsHarness();
+  test('--limit: says that there are more', async ({ at }) => {
     await open(at, 3);
     expect((await at.run('list', '--limit', '3')).lines).toHaveLength(4);
     const { lines } = await at.run('list', '--limit', '2');
@@ -363,8 +360,7 @@ describe('list', () => {
     expect(said).toHaveBeenCalledWith(expect.stringContaining('more receipts exist'));
   });
 
-  test('--platform: finds one receipt among many of another platform', async () => {
-    const at = await opsHarness();
+  test('--platform: finds one receipt among many of another platform', async ({ at }) => {
     await open(at, 60);
     await open(at, 1, 'segment');
     expect(await rows(at, '--platform', 'segment', '--limit', '5')).toMatchObject([{ receipt: 'segment-0' }]);
@@ -474,8 +470,7 @@ describe('list --closed', () => {
     expect(printed).toEqual(Array.from({ length: 1200 }, (_, one) => one + 1));
   });
 
-  test('real store: lists what the service closed, and not what is open', async () => {
-    const at = await opsHarness();
+  test('real store: lists what the service closed, and not what is open', async ({ at }) => {
     const id = await erased(at, 'crm-1');
     await stopped(at);
     const { status, json } = await at.run('list', '--closed', '--year', '2026', '--json');
@@ -499,8 +494,7 @@ describe('list --closed', () => {
 });
 
 describe('shortened receipt ids', () => {
-  test('unique beginning: shows and decides, also of a finished receipt', async () => {
-    const at = await opsHarness();
+  test('unique beginning: shows and decides, also of a finished receipt', async ({ at }) => {
     const [review, done] = [await stopped(at), await erased(at)];
     expect((await at.run('show', review.slice(0, 8))).lines[0]).toBe(`receipt ${review}`);
     expect((await at.run('show', done.slice(0, 8))).lines[0]).toBe(`receipt ${done}`);
@@ -522,15 +516,13 @@ describe('shortened receipt ids', () => {
     },
   );
 
-  test('closed receipt: preview finds it', async () => {
-    const at = await opsHarness();
+  test('closed receipt: preview finds it', async ({ at }) => {
     const said = errors();
     expect((await at.run('preview', (await erased(at)).slice(0, 8))).status).toBe(1);
     expect(said).toHaveBeenCalledWith('not delayed by holdSeconds: there is nothing to preview');
   });
 
-  test('ambiguous beginning: changes nothing, and lists the receipts', async () => {
-    const at = await opsHarness();
+  test('ambiguous beginning: changes nothing, and lists the receipts', async ({ at }) => {
     await open(at, 2);
     const several = '2 receipts begin like this, give more characters: generic-0, generic-1';
     await expect(at.run('show', 'generic')).rejects.toThrow(several);
@@ -539,16 +531,14 @@ describe('shortened receipt ids', () => {
     expect([status, lines]).toEqual([1, [several]]);
   });
 
-  test('ambiguous beginning of many: lists ten of them', async () => {
-    const at = await opsHarness();
+  test('ambiguous beginning of many: lists ten of them', async ({ at }) => {
     await open(at, 12);
     await expect(at.run('show', 'generic')).rejects.toThrow(
       /^12 receipts begin .*: (generic-\d+(, | and 2 more$)){10}/,
     );
   });
 
-  test('too short beginning: says how many characters are needed', async () => {
-    const at = await opsHarness();
+  test('too short beginning: says how many characters are needed', async ({ at }) => {
     await open(at, 1);
     const tooShort = 'too short: type at least 6 characters of the id';
     await expect(at.run('show', 'gener')).rejects.toThrow(tooShort);
@@ -557,8 +547,9 @@ describe('shortened receipt ids', () => {
     expect([status, lines]).toEqual([1, [tooShort]]);
   });
 
-  test('only argument: has no number, and is not repeated because it could be an identifier of a person', async () => {
-    const at = await opsHarness();
+  test('only argument: has no number, and is not repeated because it could be an identifier of a person', async ({
+    at,
+  }) => {
     for (const text of ['abcdefgh', 'ada@example.com'])
       expect((await at.run('retry', text, '--why', 'x')).lines).toEqual(['receipt not found']);
   });

@@ -1,8 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { placeHold } from '../../infra/ops/holds.ts';
 import { setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { account, addPerson } from '../support/ketch.ts';
-import { byEmail, errors, type OpsHarness, opsHarness, recordingOutput } from './ops-harness.ts';
+import { byEmail, errors, type OpsHarness, opsHarness, recordingOutput, test } from './ops-harness.ts';
 
 const decided = ['--why', 'a lawsuit', '--by', 'ada', '--until', '2027-01-31'];
 
@@ -15,8 +15,7 @@ function hold(at: OpsHarness, option: string, value: string): string {
 }
 
 describe('legal hold of the tool', () => {
-  test('held person: the request waits, and continues after the release, with both in show', async () => {
-    const at = await opsHarness();
+  test('held person: the request waits, and continues after the release, with both in show', async ({ at }) => {
     addPerson(at.harness, 'crm-1');
     const held = hold(at, '--source-id', 'crm-1');
     const id = await at.request([account('crm-1')]);
@@ -43,8 +42,7 @@ describe('legal hold of the tool', () => {
     ]);
   });
 
-  test('holds: lists id, kind, end, reason and operator, and no identifier', async () => {
-    const at = await opsHarness();
+  test('holds: lists id, kind, end, reason and operator, and no identifier', async ({ at }) => {
     const held = hold(at, '--email', 'Zoe@Example.com');
     expect((await at.run('holds')).lines).toEqual([
       `hold ${held}: email, until 2027-01-31T00:00:00Z`,
@@ -83,8 +81,7 @@ describe('legal hold of the tool', () => {
     await expect(at.run('hold', '--source-id', '-', '--why', 'a lawsuit', ...args)).rejects.toThrow(text);
   });
 
-  test('release: of an unknown hold changes nothing', async () => {
-    const at = await opsHarness();
+  test('release: of an unknown hold changes nothing', async ({ at }) => {
     const said = errors();
     expect((await at.run('release', 'unknown-hold', '--why', 'settled')).status).toBe(3);
     expect((await at.run('release', 'ada@example.com', '--why', 'settled')).status).toBe(3);
@@ -97,8 +94,7 @@ describe('legal hold of the tool', () => {
 
   const until = Date.UTC(2027, 0, 31);
 
-  test('placed in the test process: says what a running erasure may still do, once, and as JSON', async () => {
-    const at = await opsHarness();
+  test('placed in the test process: says what a running erasure may still do, once, and as JSON', async ({ at }) => {
     const place = async (value: string, json = false) => {
       const { output, lines, printed } = recordingOutput(json);
       const terms = { until, actor: 'ada', reason: 'a lawsuit', at: at.harness.clock.now };
@@ -118,8 +114,9 @@ describe('legal hold of the tool', () => {
     expect((await at.run('holds', '--json')).json).toHaveLength(2);
   });
 
-  test('release: by a beginning that several holds have is refused, and as JSON lists what was released', async () => {
-    const at = await opsHarness();
+  test('release: by a beginning that several holds have is refused, and as JSON lists what was released', async ({
+    at,
+  }) => {
     const terms = { kind: 'email', until, actor: 'ada', reason: 'a lawsuit', at: at.harness.clock.now };
     for (const id of ['abcdef-1', 'abcdef-2', 'uvwxyz-3']) await setLegalHold({ id, ...terms }, at.context.control);
     const why = ['--why', 'settled'];

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { onTestFinished, vi } from 'vitest';
+import { test as base, onTestFinished, vi } from 'vitest';
 import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
@@ -45,7 +45,7 @@ interface Typed {
 
 const root = join(import.meta.dirname, '../..');
 
-/** The same beside this process, which can serve it meanwhile. It gets no variable of this machine's environment. */
+/** The same in a process of its own, while this one can serve it. It gets no variable of this machine's environment. */
 export async function opsBeside(args: readonly string[], { input = '', terminal, ...typed }: Typed = {}) {
   const { environment, cwd = root, script = join(root, 'infra/ops/ops.ts') } = typed;
   const command = [process.execPath, script, ...args];
@@ -165,6 +165,12 @@ export async function opsHarness(options: Options = {}): Promise<OpsHarness> {
   };
 }
 
+/** A test with a service and an operator of its own, if it takes `at`. */
+export const test = base.extend<{ at: OpsHarness }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads the names of other fixtures from the pattern
+  at: async ({}, use) => use(await opsHarness()),
+});
+
 /** Registers several customers with one e-mail address. */
 export function profiles({ sandbox }: Harness, email: string, count: number): void {
   const created_at = '2025-01-01T00:00:00.000Z';
@@ -198,7 +204,7 @@ export function by(name: string, why: string): readonly string[] {
   return ['--by', name, '--why', why];
 }
 
-/** The context of an operator beside a harness of another file. */
+/** The context of an operator for a harness of another file. */
 export async function operatorOf({ services, clock }: Harness): Promise<OpsContext> {
   const { settings, store, control, readSecret, signer } = services;
   const own = { settings, store, control, readSecret, now: () => clock.now, ...(signer && { signer }) };

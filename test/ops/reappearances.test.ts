@@ -141,7 +141,7 @@ describe('export of reappearances', () => {
     ]);
   });
 
-  test('verify, evidence that is not beside it: says so', async () => {
+  test('verify, evidence that is not in the same folder: says so', async () => {
     const { id, folder, verify, addendum } = await exported();
     rmSync(join(folder, `${id}.jws`));
     const { status, said } = await verify(addendum);
@@ -152,7 +152,7 @@ describe('export of reappearances', () => {
   });
 
   test.each([
-    ['other evidence beside it', 'evidence', 'it belongs to other evidence than the file beside it'],
+    ['other evidence in the same folder', 'evidence', 'it belongs to other evidence than the file in the same folder'],
     ['a changed statement', 'statement', 'the signature is wrong: the file was changed, or another key signed it'],
     ['the type of evidence', 'type', 'the signature is wrong: the file was changed, or another key signed it'],
   ])('verify, %s: is not valid', async (_, what, reason) => {

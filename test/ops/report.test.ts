@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import { csvRecord } from '../../infra/ops/csv.ts';
 import { addTo, emptyTally, figuresOf, sortedDays, type Tally } from '../../infra/ops/report/figures.ts';
@@ -26,7 +26,7 @@ import { motoIsHere } from '../support/moto.ts';
 import { freshTables, motoForSuite } from '../support/moto-suite.ts';
 import { hour } from '../support/quota-world.ts';
 import { closed, kept, receiptOf } from '../support/receipt-builders.ts';
-import { erased, errors, opsHarness, readReceipt, recordingOutput, run, stopped } from './ops-harness.ts';
+import { erased, errors, opsHarness, readReceipt, recordingOutput, run, stopped, test } from './ops-harness.ts';
 
 const day = 24 * hour;
 const january = ['--from', '2026-01-01', '--to', '2026-01-31'];
@@ -34,8 +34,7 @@ const header =
   'platform,received,complied_in_whole_or_part,denied,no_match,open,refused,not_identifiable,created_later,median_days,mean_days,ignored,reappeared,still_present,unavailable\r';
 
 describe('report', () => {
-  test('figures: count every outcome, for each platform and in total', async () => {
-    const at = await opsHarness();
+  test('figures: count every outcome, for each platform and in total', async ({ at }) => {
     const receipt = await readReceipt(at, await erased(at));
     const verification = { ...receipt.verification!, result: 'stillPresent' } as const;
     await at.context.store.replace(nextRevision(receipt, { verification }));
@@ -67,8 +66,7 @@ describe('report', () => {
     });
   });
 
-  test('ignored messages: are counted by day, also for a platform without requests', async () => {
-    const at = await opsHarness();
+  test('ignored messages: are counted by day, also for a platform without requests', async ({ at }) => {
     const { control } = at.context;
     for (const day of ['2025-12-31', '2026-01-01', '2026-01-31', '2026-01-31', '2026-02-01']) {
       await control.count(`ignored-count#ketch#${day}`, 0);
@@ -78,8 +76,7 @@ describe('report', () => {
     expect((await at.run('report', '--from', '2025-01-01', '--to', '2026-12-31')).lines.at(-1)).toMatch(/,5,0,0,0\r$/);
   });
 
-  test('days: are whole, the first and the last included', async () => {
-    const at = await opsHarness();
+  test('days: are whole, the first and the last included', async ({ at }) => {
     const received = ['2025-12-31T23:59:59.999Z', '2026-01-01T00:00:00Z', '2026-01-31T23:59:59.999Z'];
     for (const [one, iso] of [...received, '2026-02-01T00:00:00Z'].entries()) {
       const times = { receivedAt: Date.parse(iso), submittedAt: 0 };
@@ -108,8 +105,7 @@ describe('report', () => {
     await expect((await opsHarness()).run('report', ...args)).rejects.toThrow(message);
   });
 
-  test('unreadable receipt: is reported with exit code 1, and progress is shown', async () => {
-    const at = await opsHarness();
+  test('unreadable receipt: is reported with exit code 1, and progress is shown', async ({ at }) => {
     const said = errors();
     const all = async function* (unreadable: () => void) {
       unreadable();
@@ -124,8 +120,7 @@ describe('report', () => {
 });
 
 describe('report: period and forms', () => {
-  test('--year: is the whole year, and has the same lines as its days', async () => {
-    const at = await opsHarness();
+  test('--year: is the whole year, and has the same lines as its days', async ({ at }) => {
     await erased(at);
     const year = await at.run('report', '--year', '2026');
     expect(year.lines).toEqual((await at.run('report', '--from', '2026-01-01', '--to', '2026-12-31')).lines);
@@ -168,8 +163,7 @@ describe('report: period and forms', () => {
     expect(labels('2020-05-01', '2026-02-01')).toEqual(['2020', '2021', '2022', '2023', '2024', '2025', '2026']);
   });
 
-  test('--html: has the same figures, the exact period and no formula or markup of a name', async () => {
-    const at = await opsHarness();
+  test('--html: has the same figures, the exact period and no formula or markup of a name', async ({ at }) => {
     errors();
     const id = await erased(at);
     const signed = (await at.context.store.read(id))!;

@@ -1,16 +1,15 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { createTables } from '../../infra/local/emulator-services.ts';
 import { protectTables, readTableStatus } from '../../infra/ops/table-status.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { account, addPerson } from '../support/ketch.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';
 import { motoForSuite } from '../support/moto-suite.ts';
-import { erased, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
+import { erased, opsHarness, readReceipt, run, stopped, test } from './ops-harness.ts';
 
 describe('restore-check', () => {
-  test('receipt that a restore opened again: is listed after the sweep, and refuse closes it', async () => {
-    const at = await opsHarness();
+  test('receipt that a restore opened again: is listed after the sweep, and refuse closes it', async ({ at }) => {
     addPerson(at.harness, 'crm-1');
     at.harness.sandbox.outage('error');
     const id = await at.request([account('crm-1')]);
@@ -43,8 +42,7 @@ describe('restore-check', () => {
     expect(at.harness.sandbox.deletions()).toEqual([]);
   });
 
-  test('healthy deployment: needs nothing', async () => {
-    const at = await opsHarness();
+  test('healthy deployment: needs nothing', async ({ at }) => {
     await erased(at);
     expect(await at.run('restore-check')).toMatchObject({
       status: 0,

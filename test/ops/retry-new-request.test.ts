@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { redaction, shopifyHarness, shopifyWire } from '../platforms/shopify-messages.ts';
 import { hour } from '../support/quota-world.ts';
-import { by, erased, operatorOf, opsHarness, readReceipt, run } from './ops-harness.ts';
+import { by, erased, operatorOf, readReceipt, run, test } from './ops-harness.ts';
 
-/** A Shopify customer who was erased and registered again, and an operator beside it. */
+/** A Shopify customer who was erased and registered again, and an operator. */
 async function redacted() {
   const harness = await shopifyHarness({ customers: [] });
   const context = await operatorOf(harness);
@@ -112,8 +112,7 @@ describe('retry --new-request', () => {
     expect(await at.receipts()).toEqual(decided);
   });
 
-  test('platform with request ids: is not changed', async () => {
-    const at = await opsHarness();
+  test('platform with request ids: is not changed', async ({ at }) => {
     const id = await erased(at);
     const before = await readReceipt(at, id);
     expect(await at.run('retry', id, '--new-request', ...by('zoe', 'x'))).toMatchObject({
@@ -123,8 +122,7 @@ describe('retry --new-request', () => {
     expect(await readReceipt(at, id)).toEqual(before);
   });
 
-  test('--max: cannot be combined with --new-request', async () => {
-    const at = await opsHarness();
+  test('--max: cannot be combined with --new-request', async ({ at }) => {
     await expect(at.run('retry', 'any', '--new-request', '--max', '7', ...by('zoe', 'x'))).rejects.toThrow(
       'retry: --max, --new-request and --same-project cannot be combined',
     );

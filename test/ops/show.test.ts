@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import type { Page } from 'playwright-core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
 import { auditAnswers, notificationLines } from '../../infra/ops/show/audit-report.ts';
@@ -20,7 +20,17 @@ import { fixtureTime } from '../support/harness.ts';
 import { account, addPerson } from '../support/ketch.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
-import { byEmail, erased, errors, type OpsHarness, opsHarness, readReceipt, run, stopped } from './ops-harness.ts';
+import {
+  byEmail,
+  erased,
+  errors,
+  type OpsHarness,
+  opsHarness,
+  readReceipt,
+  run,
+  stopped,
+  test,
+} from './ops-harness.ts';
 
 const headings = [
   ...['When was it received?', 'How did it arrive, and how was the sender authenticated?', 'What was requested?'],
@@ -31,9 +41,9 @@ const headings = [
 
 /** The lines under each heading. */
 async function sections(at: OpsHarness, id: string): Promise<Readonly<Record<string, string>>> {
-  const [, ...services] = (await at.run('show', id)).lines.join('\n').split('\n\n');
+  const [, ...parts] = (await at.run('show', id)).lines.join('\n').split('\n\n');
   const cut = (part: string) => part.indexOf('\n');
-  return Object.fromEntries(services.map(part => [part.slice(0, cut(part)), part.slice(cut(part) + 1)]));
+  return Object.fromEntries(parts.map(part => [part.slice(0, cut(part)), part.slice(cut(part) + 1)]));
 }
 
 async function rewritten(at: OpsHarness, id: string, change: Partial<Receipt>): Promise<void> {
@@ -41,8 +51,7 @@ async function rewritten(at: OpsHarness, id: string, change: Partial<Receipt>): 
 }
 
 describe('show: an erased receipt', () => {
-  test('sections: answer the nine questions and say what stays elsewhere', async () => {
-    const at = await opsHarness();
+  test('sections: answer the nine questions and say what stays elsewhere', async ({ at }) => {
     addPerson(at.harness, 'crm-1');
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
     const id = await at.request([account('crm-1'), byEmail('zoe@example.com')], { uid });
@@ -72,8 +81,7 @@ describe('show: an erased receipt', () => {
     }
   });
 
-  test('proof: distinguishes deleted, gone and unproven, and reports a missing signature', async () => {
-    const at = await opsHarness();
+  test('proof: distinguishes deleted, gone and unproven, and reports a missing signature', async ({ at }) => {
     const id = await erased(at);
     const { evidence: _, ...row } = await readReceipt(at, id);
     const main = row.projects['main']!;
@@ -96,8 +104,7 @@ describe('show: an erased receipt', () => {
     expect(printed).toHaveBeenCalledWith('THE SIGNATURE IS MISSING: the receipt is finished but not signed');
   });
 
-  test('--json: prints the evidence and its state', async () => {
-    const at = await opsHarness();
+  test('--json: prints the evidence and its state', async ({ at }) => {
     const id = await erased(at);
     const { status, json } = await at.run('show', id, '--json');
     expect(status).toBe(0);
@@ -115,8 +122,7 @@ describe('show: an erased receipt', () => {
     });
   });
 
-  test('--jws: prints the signed form, which a JOSE library verifies with the output of jwks', async () => {
-    const at = await opsHarness();
+  test('--jws: prints the signed form, which a JOSE library verifies with the output of jwks', async ({ at }) => {
     const id = await erased(at);
     const { json } = await at.run('jwks');
     const { lines, status } = await at.run('show', id, '--jws');
@@ -167,8 +173,7 @@ describe('show: evidence that proves nothing', () => {
     expect(said).toHaveBeenCalledWith(expect.stringContaining(`no certificate: ${why}`));
   });
 
-  test('unknown form: is named, and nothing is shown', async () => {
-    const at = await opsHarness();
+  test('unknown form: is named, and nothing is shown', async ({ at }) => {
     const id = await erased(at);
     const said = errors();
     await rewritten(at, id, { evidence: 'e30.e30.e30' });
@@ -178,8 +183,7 @@ describe('show: evidence that proves nothing', () => {
 });
 
 describe('show: an unfinished receipt', () => {
-  test('sections: say what it waits for, and that nothing is signed', async () => {
-    const at = await opsHarness();
+  test('sections: say what it waits for, and that nothing is signed', async ({ at }) => {
     const id = await stopped(at);
     const { lines, status } = await at.run('show', id);
     expect(status).toBe(0);
@@ -202,8 +206,7 @@ describe('show: an unfinished receipt', () => {
     expect(printed.mock.calls.flat()).toEqual(Array(2).fill('not signed: the receipt is not closed yet'));
   });
 
-  test('decisions: are listed with name and reason, and who was called back', async () => {
-    const at = await opsHarness();
+  test('decisions: are listed with name and reason, and who was called back', async ({ at }) => {
     const id = await stopped(at);
     await at.run('retry', id, '--max', '6', '--by', 'zoe', '--why', 'a\nfamily\u001b[2J\u202e');
     await at.sweep();
@@ -222,8 +225,7 @@ describe('show: an unfinished receipt', () => {
     expect(said['Signature']).toContain('the signature is valid');
   });
 
-  test('no match: says whether anyone could be looked up', async () => {
-    const at = await opsHarness();
+  test('no match: says whether anyone could be looked up', async ({ at }) => {
     const none = await at.request([account('crm-unknown')]);
     const phone = await at.request([{ identitySpace: 'phone', identityFormat: 'raw', identityValue: '+15550100' }]);
     const done = 'What was done, and where?';
@@ -232,8 +234,7 @@ describe('show: an unfinished receipt', () => {
     expect((await sections(at, none))['Signature']).toContain('not signed yet');
   });
 
-  test('look-ups: says how many are done, if the next attempt continues them', async () => {
-    const at = await opsHarness();
+  test('look-ups: says how many are done, if the next attempt continues them', async ({ at }) => {
     const { projects, ...facts } = receiptOf({ id: 'continued', platform: 'ketch' });
     const main = { ...projects['main']!, lookedUp: 2 };
     const isRefused = { ...main, refusedLookUps: ['voucherify-400'] };
@@ -249,8 +250,7 @@ describe('show: an unfinished receipt', () => {
     expect(lines.map(all => all.includes(line))).toEqual([true, false, true]);
   });
 
-  test('times: says when the platform stated none', async () => {
-    const at = await opsHarness();
+  test('times: says when the platform stated none', async ({ at }) => {
     await at.harness.services.store.accept(
       receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime }),
       kept,
@@ -283,8 +283,7 @@ describe('show: an unfinished receipt', () => {
     expect((await at.run('show', receipt!.id, '--html')).lines.join()).toContain('by the operator zoe: a letter');
   });
 
-  test('receipt id: exactly one that exists', async () => {
-    const at = await opsHarness();
+  test('receipt id: exactly one that exists', async ({ at }) => {
     const said = errors();
     expect(await at.run('show', 'ada@example.com')).toMatchObject({ status: 1, lines: [] });
     expect(said.mock.calls).toEqual([['receipt not found']]);
@@ -295,8 +294,7 @@ describe('show: an unfinished receipt', () => {
 });
 
 describe('show: what to do next', () => {
-  test('too many matches: shows their number, the limit and the command', async () => {
-    const at = await opsHarness();
+  test('too many matches: shows their number, the limit and the command', async ({ at }) => {
     const id = await stopped(at, 'shared@example.com', 7);
     const { lines } = await at.run('show', id);
     expect(lines).toContain('project main: at least 7 customers match; the limit is 5 (customersPerRequest)');
@@ -307,8 +305,7 @@ describe('show: what to do next', () => {
     });
   });
 
-  test('more matches than an operator may allow: only a refusal is possible', async () => {
-    const at = await opsHarness();
+  test('more matches than an operator may allow: only a refusal is possible', async ({ at }) => {
     const lines = (await at.run('show', await stopped(at, 'shared@example.com', 60))).lines.join('\n');
     expect(lines).toMatch(/at least \d+ customers match/);
     expect(lines).not.toContain('--max');
@@ -331,8 +328,7 @@ describe('show: what to do next', () => {
     expect(lines).toContain(id);
   });
 
-  test('pause: is named as what holds an open receipt', async () => {
-    const at = await opsHarness();
+  test('pause: is named as what holds an open receipt', async ({ at }) => {
     await at.run('pause', 'platform:ketch', '--by', 'zoe', '--why', 'a drill');
     const id = await at.request([account('crm-1')]);
     const { lines } = await at.run('show', id);
@@ -350,8 +346,7 @@ describe('show: what to do next', () => {
     expect(lines).toContain(`npm run ops -- preview ${id}`);
   });
 
-  test('blocked calls: are named with their end', async () => {
-    const at = await opsHarness();
+  test('blocked calls: are named with their end', async ({ at }) => {
     at.harness.sandbox.outage('quota');
     const id = await at.request([account('crm-1')]);
     const blocked = /project main: calls are blocked until \S+ \(quota-exhausted\)/;
@@ -361,8 +356,7 @@ describe('show: what to do next', () => {
     );
   });
 
-  test('legal hold: is named while it is in effect, and afterwards when the erasure continues', async () => {
-    const at = await opsHarness();
+  test('legal hold: is named while it is in effect, and afterwards when the erasure continues', async ({ at }) => {
     at.harness.sandbox.outage('error');
     const id = await at.request([account('crm-1')]);
     const hold = (await at.harness.services.pseudonymizer()).subject({ kind: 'source_id', value: 'crm-1' });
@@ -383,14 +377,12 @@ describe('show: what to do next', () => {
     expect(await shown()).not.toContain('npm run ops -- release');
   });
 
-  test('finished receipt: needs no command', async () => {
-    const at = await opsHarness();
+  test('finished receipt: needs no command', async ({ at }) => {
     const { lines } = await at.run('show', await erased(at));
     expect(lines.join('\n')).not.toMatch(/^next:/m);
   });
 
-  test('platform without callbacks: was answered with an error, not with "in progress"', async () => {
-    const at = await opsHarness();
+  test('platform without callbacks: was answered with an error, not with "in progress"', async ({ at }) => {
     at.harness.sandbox.outage('error');
     const id = await at.request([account('crm-1')]);
     const said = (await sections(at, id))['When was it answered, and how?'];
@@ -504,8 +496,9 @@ function longestEvidence(): Evidence {
 }
 
 describe('show --html: the certificate', () => {
-  test('erased: says so in plain words, with the answers, the limits and the fingerprint of the signed evidence', async () => {
-    const at = await opsHarness();
+  test('erased: says so in plain words, with the answers, the limits and the fingerprint of the signed evidence', async ({
+    at,
+  }) => {
     const id = await erased(at);
     const { status, lines } = await at.run('show', id, '--html');
     const text = lines.join('\n');
@@ -523,8 +516,7 @@ describe('show --html: the certificate', () => {
     expect(text).toContain((json as { signature: { keyId: string } }).signature.keyId);
   });
 
-  test('other outcomes: are called a record of a request, and never say that a person was erased', async () => {
-    const at = await opsHarness();
+  test('other outcomes: are called a record of a request, and never say that a person was erased', async ({ at }) => {
     const id = await at.request([account('crm-unknown')]);
     await at.sweep();
     const text = (await at.run('show', id, '--html')).lines.join('\n');
@@ -560,8 +552,7 @@ describe('show --html: the certificate', () => {
     expect(textOf('not-identifiable')).toContain('This does not hold for every project');
   });
 
-  test('formats: only one at once', async () => {
-    const at = await opsHarness();
+  test('formats: only one at once', async ({ at }) => {
     for (const other of ['--jws', '--json']) {
       await expect(at.run('show', 'a', '--html', other)).rejects.toThrow('show: only one of --html, --jws and --json');
     }

@@ -77,7 +77,7 @@ describe('try on a local run', () => {
     ['office', 401, nothing],
     ['segment', 401, nothing],
     ['shopify', 401, nothing],
-  ])('%s: a wrong secret gets %i, the right one 200, and no one is deleted', async (name, refused, says) => {
+  ])('%s: a wrong secret gets %i, the right one 200, and no customer is deleted', async (name, refused, says) => {
     const { context, url, deletions } = await running();
     const { status, lines } = await tried(context, name);
     const text = lines.join('\n');
@@ -91,7 +91,7 @@ describe('try on a local run', () => {
   });
 
   test.each(recipeNames)(
-    'recipe %s: a wrong secret gets 401, the right one is accepted, and no one is deleted',
+    'recipe %s: a wrong secret gets 401, the right one is accepted, and no customer is deleted',
     async name => {
       const { platforms: recipe } = JSON.parse(recipeText(name)) as { platforms: Record<string, object> };
       const { context, deletions } = await running({ platforms: recipe });

@@ -10,8 +10,9 @@ import { localSigner } from '../../infra/local/local-signer.ts';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
 import { verifyCommand } from '../../infra/ops/verify/verify.ts';
 import { parseKeySet, verifyEvidence } from '../../infra/ops/verify/verify-evidence.ts';
+import { type Addendum, addendumStatement } from '../../lambda/receipts/addendum.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
-import { evidenceType, keySet, type Signer, signStatement } from '../../lambda/receipts/signer.ts';
+import { addendumType, evidenceType, keySet, type Signer, signStatement } from '../../lambda/receipts/signer.ts';
 import { chromiumForSuite, findChromium, poorContrast } from '../support/chromium.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { closed, now, receiptOf } from '../support/receipt-builders.ts';
@@ -73,7 +74,7 @@ const refused: readonly (readonly [name: string, jws: string, reason: string])[]
   ['key id missing', await signed({ kid: undefined }), unknownKey],
   ['alg none', `${encode({ ...header, alg: 'none' })}.${body}.`, algorithm],
   ['alg none with a signature', await signed({ alg: 'none' }), algorithm],
-  ['alg RS256 beside an ES256 key', await signed({ alg: 'RS256' }), algorithm],
+  ['alg RS256 with an ES256 key', await signed({ alg: 'RS256' }), algorithm],
   ['signed with RSA', signedRsa(`${encode({ ...header, alg: 'RS256' })}.${body}`), algorithm],
   ['HMAC with the public key', `${hmacText}.${hmac}`, algorithm],
   ['another type of token', await signed({ typ: 'JWT' }), anotherType],
@@ -266,12 +267,49 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
   test('every forgery of the command: is not valid, for the same reason', async () => {
     const at = await open();
     await chooseKey(at);
-    await chooseEvidence(at, ...refused.map(([name, jws]) => [name, jws] as const), ['huge', 'x'.repeat(1_000_001)]);
+    // As the command does, the page reads an addendum as what it says that it is.
+    const asRead = refused.map(([name, jws, reason]) => [
+      name,
+      jws,
+      name.startsWith('addendum') ? unknownFormat : reason,
+    ]);
+    const expected = [...asRead, ['huge', 'x'.repeat(1_000_001), 'it is too large to be evidence']] as [
+      string,
+      string,
+      string,
+    ][];
+    await chooseEvidence(at, ...expected.map(([name, jws]) => [name, jws] as const));
     await at.getByText(`0 of ${refused.length + 1} valid.`).waitFor();
-    const expected = [...refused, ['huge', '', 'it is too large to be evidence'] as const];
     expect(await results(at).allInnerTexts()).toEqual(
       expected.map(([name, , reason]) => `No, not valid: ${name}\n\n${reason[0]?.toUpperCase()}${reason.slice(1)}.`),
     );
+  });
+
+  test('addendum: is valid, and belongs to the evidence of its name only if that is the one it names', async () => {
+    const at = await open();
+    await chooseKey(at);
+    const stored: Addendum = {
+      ...{ v: 1, receipt: 'receipt-1', event: 'event-1', revision: 1, project: 'main', expiresAt: 1 },
+      ...{ type: 'customer.created', matched: ['source_id'], occurredAt: now, receivedAt: now },
+    };
+    const statement = addendumStatement(stored, genuine);
+    const addendum = await signStatement(addendumType, statement, signer, now);
+    const files = (evidenceText: string) =>
+      [
+        ['receipt-1.jws', evidenceText],
+        ['receipt-1.addendum-event-1.jws', addendum],
+      ] as const;
+    await chooseEvidence(at, ...files(`${genuine}\n`));
+    await at.getByText('2 of 2 valid.').waitFor();
+    const [, text = ''] = await results(at).allInnerTexts();
+    for (const part of ['same source_id was created or changed after the erasure', 'receipt-1.jws, among these files'])
+      expect(text).toContain(part);
+    await chooseEvidence(at, files(genuine)[1]);
+    await at.getByText('1 of 1 valid.').waitFor();
+    expect(await results(at).allInnerTexts()).toEqual([expect.stringContaining('not among these files')]);
+    await chooseEvidence(at, ...files(await signed({}, { closedAt: '2026-11-24T12:00:00Z' })));
+    await at.getByText('1 of 2 valid.').waitFor();
+    expect((await results(at).allInnerTexts())[1]).toContain('It belongs to other evidence than the file beside it.');
   });
 
   test('pasted key: is read, another key is not accepted, and a text that is none says so', async () => {
@@ -318,7 +356,7 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
     expect(await at.locator('#key-status').textContent()).toContain(jwks.keys[0]?.kid);
   });
 
-  test('dropped files: the key set and the evidence are told apart', async () => {
+  test('dropped files: the key set and the evidence are distinguished', async () => {
     const at = await open();
     const dropped = await at.evaluateHandle(
       `(texts => { const data = new DataTransfer(); for (const [name, text] of texts) data.items.add(new File([text], name)); return data; })(${JSON.stringify(

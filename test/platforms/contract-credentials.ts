@@ -14,7 +14,7 @@ export function describeCredentials(suite: Suite): void {
   const { name, coversBody, headers, refusedWith, expectRefusal, secretText } = suite;
   const { current, previous, wrong } = suite.secrets;
   const secret = `erasure/platform/${name}`;
-  const platform = openPlatforms({ [name]: suite.section }).get(name)!;
+  const openPlatform = () => openPlatforms({ [name]: suite.section }).get(name)!;
 
   /** Sends every message, and asserts that each is rejected before anything is read or written. */
   async function expectRefused(messages: (genuine: Wire) => readonly Wire[], genuineSecret = current) {
@@ -98,13 +98,13 @@ export function describeCredentials(suite: Suite): void {
     ...weakValues.map(({ why, value }) => ({ why: `${why} as the current one`, text: secretText(value), value })),
     ...weakValues.map(({ why, value }) => ({ why: `${why} as the previous one`, text: secretText(current, value) })),
   ])('secret that is $why: no request is accepted', async ({ text, value }: { text: string; value?: unknown }) => {
-    expect(() => platform.checkSecret(text)).toThrow(unusableSecret());
+    expect(() => openPlatform().checkSecret(text)).toThrow(unusableSecret());
     for (const known of [current, value])
       if (typeof known === 'string') await expectUnavailable(suite.harness({ secrets: { [secret]: text } }), known);
   });
 
   test('usable secret: passes the check', () => {
-    for (const text of [secretText(current), secretText(current, previous)]) platform.checkSecret(text);
+    for (const text of [secretText(current), secretText(current, previous)]) openPlatform().checkSecret(text);
   });
 
   test('secret that cannot be read: no request is accepted', async () => {
@@ -119,6 +119,7 @@ export function describeCredentials(suite: Suite): void {
       reads += 1;
       return secretText(current);
     };
+    const platform = openPlatform();
     const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
     const callbacks = [{ url: 'https://example.com/callback', headers: {} }];
     const calls = await callbackRequests(platform, { outcome, callbacks }, readSecret);

@@ -12,7 +12,14 @@ const section = {
   reference: '/id',
   identifiers: { '/number': 'source_id' },
 };
-const body = { kind: 'delete', id: 'o-1', number: 'crm-10042', meta: { a: [1, null], b: 12345678901234567890n } };
+const body = {
+  kind: 'delete',
+  id: 'o-1',
+  number: 'crm-10042',
+  'kept:x': 'of a key',
+  x: 'no',
+  meta: { a: [1, null], b: 12345678901234567890n },
+};
 const text = JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? 'big' : value)).replace(
   '"big"',
   '12345678901234567890',
@@ -22,6 +29,7 @@ const outcomes: Readonly<Record<string, Outcome>> = {
   erased: { kind: 'erased', at: fixtureTime, deletions: [{ project: 'main', pin: 0, proof: 'gone', at: 0 }] },
   no_match: { kind: 'no-match', at: fixtureTime, deletions: [] },
   not_identifiable: { kind: 'not-identifiable', at: fixtureTime, deletions: [] },
+  created_later: { kind: 'created-later', at: fixtureTime, deletions: [] },
   refused: { kind: 'refused', at: fixtureTime, deletions: [] },
   in_progress: { kind: 'in-progress', expectedAt: fixtureTime + 900_000 },
   needs_review: { kind: 'needs-review', expectedAt: fixtureTime + 900_000 },
@@ -57,6 +65,11 @@ describe('reply of an outcome', () => {
 
   test('the answer of the outcome comes before "*", and a status without a body has none', () => {
     const answers = { erased: { status: 201, headers: { 'X-Result': 'done' } }, '*': { status: 204 } };
+    expect(replyTo('erased', { erased: { status: 201, headers: { 'X-Result': 'done' }, body: 1 } })).toEqual({
+      status: 201,
+      headers: { 'Content-Type': 'application/json', 'X-Result': 'done' },
+      body: 1,
+    });
     expect(replyTo('erased', answers)).toEqual({ status: 201, headers: { 'X-Result': 'done' }, body: undefined });
     expect(replyTo('no_match', answers)).toEqual({ status: 204, headers: {}, body: undefined });
     expect(replyTo('needs_review', answers).status).toBe(204);
@@ -73,6 +86,9 @@ describe('reply of an outcome', () => {
       meta: '{/meta}',
       none: '{/nothing}',
       part: 'x{/nothing}',
+      texts: 'final={final}, big={/meta/b}',
+      list: ['{/nothing}', 1],
+      key: '{/kept:x}',
       deep: { none: '{/nothing}', kept: null, number: 1 },
       raw: '{base64Body}',
     };
@@ -84,6 +100,9 @@ describe('reply of an outcome', () => {
       id: 'o-1/r-1/erased',
       trace: 't-1',
       meta: { a: [1, null], b: '12345678901234567890' },
+      texts: 'final=true, big=12345678901234567890',
+      list: [1],
+      key: 'of a key',
       deep: { kept: null, number: 1 },
       raw: Buffer.from(text).toString('base64'),
     });
@@ -93,12 +112,40 @@ describe('reply of an outcome', () => {
     });
   });
 
+  test('several results: one that is not final stands for all, then one that is no success', () => {
+    const platform = openPlatforms({ sender: { ...section, answers: {} } }).get('sender')!;
+    const { reply } = platform.parse(requestOf({ ...body, meta: 1 }));
+    const statusOf = (...kinds: readonly string[]) => {
+      const results = kinds.map(kind => ({
+        ...{ reference: 'o-1', receiptId: 'r-1', receivedAt: 0, callbackFollows: false },
+        outcome: outcomes[kind]!,
+      }));
+      const { status, final } = JSON.parse(reply(results).body) as { status: string; final: boolean };
+      return [status, final];
+    };
+    expect(statusOf('erased', 'in_progress')).toEqual(['in_progress', false]);
+    expect(statusOf('in_progress', 'needs_review', 'erased')).toEqual(['needs_review', false]);
+    expect(statusOf('no_match', 'erased', 'refused')).toEqual(['refused', true]);
+    expect(() => reply([])).toThrow(expect.objectContaining({ code: 'internal', message: 'there is no result' }));
+  });
+
+  test('created later: has the answer for no match, unless settings name it; no other outcome has', () => {
+    const answers = { no_match: { status: 204 } };
+    expect(replyTo('created_later', answers).status).toBe(204);
+    expect(replyTo('created_later', { ...answers, created_later: { status: 201 } }).status).toBe(201);
+    expect(replyTo('refused', answers).status).toBe(200);
+  });
+
   test('test and ignored messages: have answers of their own, never those of "*"', () => {
     const answers = { '*': { status: 202 }, ignored: { status: 204 } };
     const change = { test: '/test', otherwise: 'ignore' };
     const platform = openPlatforms({ sender: { ...section, ...change, answers } }).get('sender')!;
     expect(platform.parse(requestOf({ ...body, meta: {}, test: true })).reply([])).toMatchObject({ status: 200 });
     expect(platform.parse(requestOf({ kind: 'else' })).reply([])).toMatchObject({ status: 204, body: '' });
+    const without = openPlatforms({ sender: { ...section, ...change, answers: { '*': { status: 202 } } } }).get(
+      'sender',
+    )!;
+    expect(without.parse(requestOf({ kind: 'else' })).reply([])).toMatchObject({ status: 200 });
   });
 });
 
@@ -109,6 +156,7 @@ describe('reply that says the same for open and erased', () => {
     [{ '*': { status: 200, body: { done: '{final}' } } }, 'result'],
     [{ erased: { status: 200 }, '*': { status: 202 } }, 'result'],
     [{ erased: { status: 200 } }, 'result'],
+    [{ erased: { status: 200 }, in_progress: { status: 200 } }, 'acknowledgement'],
   ])('%j: the platform gets an %s', (answers, mode) => {
     expect(openPlatforms({ sender: { ...section, answers } }).get('sender')!.responseMode).toBe(mode);
   });

@@ -2,7 +2,8 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { matchSignedMessage, parseSigningKeys } from '../../lambda/authentication/signed-body.ts';
 import type { HttpCall, Send } from '../../lambda/io/http-client.ts';
-import { callContext } from '../support/requests.ts';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
+import { callbackRequests, callContext, requestOf } from '../support/requests.ts';
 import { callbackUrl, genericHarness, genericWire, order, signingSecret } from './generic-messages.ts';
 
 const previous = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
@@ -129,6 +130,142 @@ describe('callback of settings', () => {
   };
   const current = 'the-static-secret-of-a-sender';
   const body = { id: 'o-1', number: 'crm-10042', item: 77, flag: true };
+  /** Settings are JSON, so that what is undefined is absent. */
+  const platformOf = (settings: object) =>
+    openPlatforms({ generic: JSON.parse(JSON.stringify(settings)) as unknown }).get('generic')!;
+  const platformWith = (change: object, more: object = {}) =>
+    platformOf({ ...section, ...more, callback: { ...callback, ...change } });
+  const targets = (change: object, sent: object, token = 'token-1') => {
+    const headers = { 'content-type': 'application/json', 'x-token': token };
+    const parsed = platformWith(change).parse(requestOf(sent, headers));
+    return 'erase' in parsed ? parsed.erase[0]!.callbacks : [];
+  };
+  const failure = (message: string) => expect.objectContaining({ code: 'invalid', message });
+  const plain = { url: `${origin}/done`, headers: {}, bodies: undefined };
+
+  test('target: has values only if the headers or bodies need some, and only scalars', () => {
+    expect(targets(plain, body)).toStrictEqual([{ url: `${origin}/done`, headers: {} }]);
+    expect(targets({}, { ...body, flag: { deep: 1 } })).toStrictEqual([
+      { url: `${origin}/items/77?ref=o-1`, headers: {}, values: { '/item': 77, 'kept:header:X-Token': 'token-1' } },
+    ]);
+    const toList = { url: undefined, urls: '/back', headers: {}, bodies: undefined };
+    const back = `${origin}/a`;
+    expect(targets(toList, { ...body, back: [null, back, ''] })).toStrictEqual([{ url: back, headers: {} }]);
+    expect(targets(toList, body)).toStrictEqual([]);
+  });
+
+  test('no callback: has no target, and nothing is told', async () => {
+    const platform = platformOf(section);
+    const parsed = platform.parse(requestOf(body));
+    expect('erase' in parsed && parsed.erase[0]!.callbacks).toEqual([]);
+    expect(
+      await callbackRequests(platform, { outcome: { kind: 'erased', at: 0, deletions: [] }, callbacks: [] }),
+    ).toEqual([]);
+  });
+
+  test.each([
+    ['/item: cannot be part of the callback URL', {}, { ...body, item: '..' }, undefined],
+    ['callback: cannot be part of the callback URL', { ...plain, url: `${origin}/a b` }, body, undefined],
+    ['header:X-Token: is missing', {}, body, ''],
+    ['header:X-Token: is missing', {}, body, 't\u00e9'],
+    ['header:X-Token: is missing', {}, body, '\u00e9t'],
+    ['callback: its values are larger than 4096 bytes', {}, { ...body, flag: 'x'.repeat(4096) }, undefined],
+  ])('%s: the message names the place', (message, change, sent, token) => {
+    expect(() => targets(change, sent, token)).toThrow(failure(message));
+  });
+
+  test('values of 4,096 bytes: are stored, and not of one more', () => {
+    const bodies = { erased: '{/flag}' };
+    const change = { ...plain, bodies };
+    const length = 4096 - JSON.stringify({ '/flag': '' }).length;
+    expect(targets(change, { ...body, flag: 'x'.repeat(length) })).toHaveLength(1);
+    expect(() => targets(change, { ...body, flag: 'x'.repeat(length + 1) })).toThrow(
+      failure('callback: its values are larger than 4096 bytes'),
+    );
+  });
+
+  test('neither signed nor with a secret in its headers: does not need the secret', async () => {
+    const kept = platformWith({ headers: { 'x-token': '{kept:header:X-Token}' } });
+    const callbacks = [{ url: `${origin}/items/77`, headers: {} }];
+    const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
+    const [call] = await callbackRequests(kept, { outcome, callbacks });
+    expect(call?.headers).toEqual({ 'Content-Type': 'application/json', 'x-token': '' });
+    expect(kept.sweepNeedsSecret).toBe(false);
+    kept.checkSecret(JSON.stringify({ current }));
+    expect(platformWith({}).sweepNeedsSecret).toBe(true);
+    expect(platformWith({ ...plain, sign: 'standard-webhooks' }).sweepNeedsSecret).toBe(true);
+  });
+
+  test('body that is only an absent value: is empty', async () => {
+    const platform = platformWith({ ...plain, bodies: { erased: '{/nothing}' } });
+    const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
+    const [call] = await callbackRequests(platform, { outcome, callbacks: [{ url: `${origin}/done`, headers: {} }] });
+    expect(call?.body).toBe('');
+  });
+
+  test('signed, and the sender has a named secret: is signed with that', async () => {
+    const named = { caller: { current: 'the-named-secret-of-a-caller' } };
+    const authentication = { ...section.authentication, secret: 'caller' };
+    const platform = platformWith({ ...plain, sign: 'standard-webhooks' }, { authentication });
+    const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
+    const callbacks = [{ url: `${origin}/done`, headers: {} }];
+    const [call] = await callbackRequests(platform, { outcome, callbacks }, async () => JSON.stringify({ named }));
+    const text = `${call!.headers['webhook-id']}.0.${call!.body}`;
+    const mac = createHmac('sha256', named.caller.current).update(text).digest('base64');
+    expect(call!.headers['webhook-signature']).toBe(`v1,${mac}`);
+  });
+
+  test('outcomes that the reply cannot express: all final ones if the callback is always due, otherwise none', () => {
+    const all = ['erased', 'no-match', 'created-later', 'not-identifiable', 'refused'];
+    expect(platformWith({ when: 'always' }).callbackOnlyOutcomes).toEqual(all);
+    expect(platformWith({}).callbackOnlyOutcomes).toEqual([]);
+  });
+
+  const told = { '*': { status: 200, body: '{outcome}' } };
+  const untold = { '*': { status: 200 } };
+  const { authentication, ...pulled } = section;
+  const pull = { url: `${origin}/items`, list: '/items' };
+  test.each<[string, object, boolean, boolean]>([
+    ['reply', { authentication, answers: told, callback: undefined }, false, true],
+    ['reply that is the same for all', { authentication, answers: untold, callback: undefined }, true, false],
+    ['reply to a list', { authentication, answers: told, each: '/all', callback: undefined }, false, false],
+    ['reply to an order that was pulled', { answers: told, authentication, pull, callback: plain }, false, false],
+    ['callback', { authentication, answers: untold, callback: plain }, true, true],
+    ['callback, but without a target', { authentication, answers: untold, callback: plain }, false, false],
+    [
+      'callback that has no body for it',
+      { authentication, answers: untold, callback: { ...plain, bodies: { erased: 1 } } },
+      true,
+      false,
+    ],
+    [
+      'callback with the body for erased',
+      { authentication, answers: untold, callback: { ...plain, bodies: { erased: 1, not_identifiable: 1 } } },
+      true,
+      false,
+    ],
+    [
+      'callback with another body',
+      { authentication, answers: untold, callback: { ...plain, bodies: { erased: 1, not_identifiable: 2 } } },
+      true,
+      true,
+    ],
+  ])('%s: tells an outcome or not', (_, change, hasCallbacks, tells) => {
+    const platform = platformOf({ ...pulled, ...change });
+    expect(platform.tells?.('not-identifiable', hasCallbacks)).toBe(tells);
+  });
+
+  test.each([
+    [{}, false],
+    [{ in_progress: { status: 503 } }, true],
+    [{ in_progress: { status: 200 } }, false],
+  ])('reply to an open erasure of %j: is an error, after which the sender sends again, %s', (answers, sendsAgain) => {
+    expect(
+      openPlatforms({ generic: { ...section, answers } })
+        .get('generic')!
+        .sendsAgain?.(true),
+    ).toBe(sendsAgain);
+  });
 
   function opened(change: object = {}, status = 200, answers: object = section.answers) {
     const calls: HttpCall[] = [];

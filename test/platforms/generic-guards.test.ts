@@ -41,6 +41,8 @@ describe('settings of a generic platform', () => {
       't={timestamp}',
       'v1,{signature}',
       't={timestamp}{signature}',
+      't1={timestamp},t{signature}',
+      'v1={',
       'v1={signature},x={/id}',
     ].map((value): [string, object] => [
       'authentication.value: must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
@@ -59,6 +61,20 @@ describe('settings of a generic platform', () => {
       { authentication: { ...hmac, signs: '{body}{timestamp}' } },
     ],
     ['authentication.signs: must contain the time of timestamp', { authentication: { ...hmac, timestamp } }],
+    [
+      'authentication.signs: may contain only {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it',
+      { authentication: { ...hmac, signs: 'a literal text' } },
+    ],
+    ...[
+      ['test', { test: 'header:X-Test' }],
+      ['submittedAt', { submittedAt: 'header:X-Time' }],
+      ['dueAt', { dueAt: 'header:X-Due' }],
+      ['callback', { callback: { urls: 'header:X-Back' } }],
+    ].map(([path, change]): [string, object] => [
+      `${path}: must not be a header that signs does not contain`,
+      { authentication: hmac, ...(change as object) },
+    ]),
+    ...[null, 'email', 7].map((identifiers): [string, object] => ['identifiers: must be Object', { identifiers }]),
     [
       'authentication.signs: must contain the time of timestamp',
       { authentication: { ...hmac, timestamp: { ...timestamp, from: 'value' } } },
@@ -162,6 +178,15 @@ describe('settings of a generic platform', () => {
       'callback.url: must begin with an origin of callbackOrigins, without a variable',
       { callback: { url: 'nowhere' } },
     ],
+    ...[
+      'xhttps://api.example.com/{/item}',
+      'https://api.example.com/{/item}x/y',
+      'https://api.example.com/?a=b{/item}',
+      'https://api.example.com/?a={/item}b&c=1',
+    ].map((url): [string, object] => [
+      'callback.url: must have variables only as whole path segments or whole query values',
+      { callback: { url } },
+    ]),
   ])('are refused: %s (%#)', (problem, change) => {
     expect(problems(change)).toEqual([`platforms.acme.${problem}`]);
   });
@@ -185,6 +210,28 @@ describe('settings of a generic platform', () => {
     [{ callback: { url: 'https://api.example.com/v1/{/item}/done?id={reference}&x={/x}' } }],
     [{ callback: { ...call, headers: { a: 'Bearer {secret:x}', b: '{kept:header:X-Token}' } } }],
     [{ reference: ['/person/mail'] }],
+    [
+      {
+        authentication: {
+          ...hmac,
+          signs: '{header:X-Value}{body}',
+          timestamp: { ...timestamp, from: 'header:X-Value' },
+        },
+      },
+    ],
+    [
+      {
+        authentication: { kind: 'standard-webhooks' },
+        submittedAt: { at: 'header:webhook-timestamp', unit: 's' },
+      },
+    ],
+    [
+      {
+        authentication: hmac,
+        rules: [...section.rules, { when: { '/kind': 'undo' }, do: 'withdraw' }],
+        withdrawAnswers: {},
+      },
+    ],
   ])('are accepted: %j', change => {
     expect(problems(change)).toEqual([]);
   });
@@ -202,6 +249,7 @@ describe('identifier', () => {
     ],
     [{ each: '', identifiers: { '/mail': 'email' } }, ['/mail/x', 'message:/3/mail', 'message:/3']],
     [{ identifiers: { 'message:/mail': 'email' } }, ['/mail', 'message:/mail']],
+    [{ each: '/all', identifiers: { 'message:/all/0/mail': 'email' } }, ['/mail', '/mail/x']],
   ];
   const cases = sources.flatMap(([change, places]) => places.map(place => [change, place] as const));
 
@@ -310,6 +358,16 @@ describe('settings of a platform that is asked', () => {
       'rules: must not withdraw: an order that is pulled is open',
       { rules: [{ when: { '/state': 'cancelled' }, do: 'withdraw' }] },
     ],
+    [
+      'withdrawal beside an erasure',
+      'rules: must not withdraw: an order that is pulled is open',
+      { rules: [...section.rules, { when: { '/state': 'cancelled' }, do: 'withdraw' }] },
+    ],
+    ...[null, 'page'].map((next): [string, string, object] => [
+      `next ${next}`,
+      'pull.next: must be Object',
+      { pull: { ...pull, next } },
+    ]),
     [
       'reply that nobody gets',
       'answers: has no effect without authentication, like each and statusAnswers',

@@ -1,6 +1,9 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
+import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
+import { resolveSettings } from '../../lambda/platforms/generic/resolve.ts';
+import { genericSchema } from '../../lambda/platforms/generic/schema.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { Wire } from '../support/event.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
@@ -47,10 +50,11 @@ function mac(
 }
 
 describe('hmac authentication', () => {
-  const bytes = Buffer.alloc(16, 7);
+  const bytes = Buffer.from('ab07'.repeat(8), 'hex');
   test.each([
     ['hex', plain, mac(body)],
     ['a prefix', { ...plain, value: 'sha256={signature}' }, `sha256=${mac(body)}`],
+    ['braces around it', { ...plain, value: '{{x{signature}{{y' }, `{x${mac(body)}{y`],
     ['sha1', { ...plain, hash: 'sha1' }, mac(body, { hash: 'sha1' })],
     ['sha512', { ...plain, hash: 'sha512' }, mac(body, { hash: 'sha512' })],
     ['base64', { ...plain, encoding: 'base64' }, createHmac('sha256', current).update(body).digest('base64')],
@@ -66,6 +70,7 @@ describe('hmac authentication', () => {
   test.each([
     ['base64', bytes.toString('base64')],
     ['hex', bytes.toString('hex')],
+    ['hex', bytes.toString('hex').toUpperCase()],
   ])('key in %s: is decoded', async (key, secret) => {
     const harness = harnessWith({ ...plain, key }, { current: secret });
     expect((await harness.send(wire({ 'X-Signature': mac(body, { key: bytes }) }))).status).toBe(200);
@@ -81,6 +86,11 @@ describe('hmac authentication', () => {
     const harness = harnessWith({ ...plain, key }, { current: secret });
     expect((await harness.send(wire({ 'X-Signature': mac(body) }))).status).toBe(503);
     expect(harness.alarms()).toEqual(['secret-unusable']);
+  });
+
+  test.each([` ${mac(body)}`, `${mac(body)} `])('signature with white space (%j): is rejected', async signature => {
+    const answer = await harnessWith(plain).send(wire({ 'X-Signature': signature }));
+    expect(answer).toMatchObject({ status: 401, json: { error: { message: 'X-Signature: does not match' } } });
   });
 
   test('previous secret: is accepted and recorded', async () => {
@@ -287,6 +297,34 @@ describe('several authentications', () => {
       expect(harness.alarms()).toEqual(['secret-unusable']);
     },
   );
+
+  test('Basic credentials beside a signature: are asked for too', async () => {
+    const harness = harnessWith([partial, { kind: 'basic', secret: 'caller' }], {
+      current,
+      named: { caller: { current: 'form:the-named-secret-of-a-caller' } },
+    });
+    expect(await harness.send(wire({}))).toMatchObject({
+      status: 401,
+      headers: { 'www-authenticate': 'Basic realm="erasure", charset="UTF-8"' },
+      json: { error: { message: 'X-Signature, Authorization: do not match' } },
+    });
+  });
+
+  test('status and withdrawal: have a route only if each authentication covers them', () => {
+    const header = { kind: 'header', header: 'X-Key' };
+    const routes = (...authentication: readonly object[]) => {
+      const settings = authentication.length === 0 ? {} : { authentication };
+      const platform = resolveSettings(v.parse(genericSchema, { ...settings, withdrawAnswers: {} }));
+      return [platform.hasStatusRoute, platform.hasWithdrawalRoute];
+    };
+    const whole = { ...plain, signs: '{method}{url}{body}' };
+    expect(routes(header)).toEqual([true, true]);
+    expect(routes(whole, header)).toEqual([true, true]);
+    expect(routes(header, plain)).toEqual([false, false]);
+    expect(routes(header, { ...plain, signs: '{url}{body}' })).toEqual([true, false]);
+    expect(routes({ kind: 'standard-webhooks' })).toEqual([true, false]);
+    expect(routes()).toEqual([true, false]);
+  });
 
   test('refusal: says the same whichever of them failed', async () => {
     const harness = harnessWith(both, secret);

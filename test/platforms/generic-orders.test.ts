@@ -1,10 +1,15 @@
 import fc from 'fast-check';
+import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
+import { readOrders } from '../../lambda/platforms/generic/orders.ts';
+import { resolveSettings } from '../../lambda/platforms/generic/resolve.ts';
+import { genericSettings } from '../../lambda/platforms/generic/settings.ts';
+import { isZone } from '../../lambda/platforms/generic/times.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import { holds } from '../support/fuzz.ts';
 import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
-import { requestOf } from '../support/requests.ts';
+import { callContext, requestOf } from '../support/requests.ts';
 
 const current = 'the-static-secret-of-a-sender';
 const section = {
@@ -82,6 +87,38 @@ describe('rules', () => {
     expect((await harness.send(wire({ kind: 'other' }))).status).toBe(200);
   });
 
+  const refused = (message: string) => expect.objectContaining({ code: 'invalid', message });
+
+  test('no rule matches: the error names the place that one rule requires, and no place of several', () => {
+    expect(() => read({}, { kind: 'else' })).toThrow(refused('body: no rule of the settings matches'));
+    const one = { rules: [{ when: { '/kind': 'delete' }, do: 'erase' }] };
+    const message = '/kind: does not have the value that the settings require';
+    expect(() => read(one, { kind: 'else' })).toThrow(refused(message));
+  });
+
+  test.each([
+    ['a withdrawal', { '/kind': 'undo' }, 'withdraw', { kind: ' Undo' }, false],
+    [
+      'one of two values of an order',
+      { '/kind': 'erase', '/mode': 'full' },
+      'erase',
+      { kind: 'ERASE', mode: 'x' },
+      true,
+    ],
+    ['a message that is ignored', { '/kind': 'export' }, 'ignore', { kind: 'EXPORT' }, true],
+    ['a sharp s in two letters', { '/kind': 'l\u00f6sen-stra\u00dfe' }, 'erase', { kind: 'L\u00d6SEN-STRASSE' }, true],
+  ])('%s in another case: is refused or ignored', (_, when, action, sent, isIgnored) => {
+    const change = { rules: [...section.rules, { when, do: action }], otherwise: 'ignore' };
+    if (isIgnored) expect(read(change, sent)).toMatchObject({ ignore: 'rule', hasIgnored: true });
+    else expect(() => read(change, sent)).toThrow(refused('body: no rule of the settings matches'));
+  });
+
+  test('order with the fewest fields: has no time, and no other field', () => {
+    const { reply: _, ...parsed } = read({}, { kind: 'delete', id: 'o-1' });
+    const erasure = { scope: '', reference: 'o-1', identities: [], identifiers: [], callbacks: [] };
+    expect(parsed).toStrictEqual({ erase: [erasure], withdraw: [], unreadable: [], hasIgnored: false });
+  });
+
   test('headers: are places under a static secret', () => {
     const change = { rules: [{ when: { 'header:X-Topic': 'gone' }, do: 'erase' }], reference: 'header:X-Id' };
     expect(read(change, body, { 'x-topic': 'gone', 'x-id': 'h-1' })).toMatchObject({ erase: [{ reference: 'h-1' }] });
@@ -124,6 +161,23 @@ describe('typed identifiers', () => {
     const parsed = read({ identifiers }, { ...body, identities });
     return 'erase' in parsed ? parsed.erase[0]!.identifiers : [];
   };
+
+  test('entries that are not looked up: are kept with their form, and without a value if their type is not mapped', () => {
+    const identities = [
+      { type: 'mail', value: 'd41d8', format: 'md5' },
+      { type: 'device', value: 'd-1' },
+    ];
+    const parsed = read({ identifiers: typed }, { ...body, identities });
+    expect('erase' in parsed && parsed.erase[0]!.identities).toEqual([
+      { space: 'mail', format: 'other', value: 'd41d8' },
+      { space: 'device', format: 'raw', value: '' },
+    ]);
+  });
+
+  test('50 entries: are read', () => {
+    const identities = Array.from({ length: 50 }, (_, at) => ({ type: 'customer', value: at }));
+    expect(identitiesOf(identities)).toHaveLength(50);
+  });
 
   test('entry typed phone: is never looked up as an e-mail address', async () => {
     const harness = harnessWith({ identifiers: typed });
@@ -267,6 +321,44 @@ describe('several orders in one message', () => {
     );
   });
 
+  const refused = (message: string) => expect.objectContaining({ message });
+
+  test('not a list, or ambiguous: the error says so', () => {
+    expect(() => read(each, { orders: {} })).toThrow(refused('/orders: is not a list'));
+    expect(() => read(each, '{"orders":[],"orders":[]}')).toThrow(refused('body: contains a duplicate key'));
+    expect(() => read({}, [body])).toThrow(refused('body: is a list, and the settings have no each'));
+  });
+
+  test('500 orders: are read', () => {
+    const list = Array.from({ length: 500 }, (_, at) => ({ ...body, id: `o-${at}` }));
+    expect(read({ each: '' }, list)).toMatchObject({ erase: { length: 500 } });
+  });
+
+  test('ignored orders: are counted beside others, and so is an empty list', () => {
+    const change = { ...each, otherwise: 'ignore' };
+    expect(read(change, { orders: [body, { kind: 'access' }] })).toMatchObject({ hasIgnored: true });
+    expect(read(change, { orders: [body] })).toMatchObject({ hasIgnored: false });
+    expect(read(change, { orders: [] })).toMatchObject({ ignore: 'rule', hasIgnored: true });
+  });
+
+  test('reply: takes the values of the first order, or of the message if it has none', () => {
+    const answer = { status: 200, body: { batch: '{message:/batch}', id: '{/id}' } };
+    const change = { ...each, answers: { '*': answer, ignored: answer } };
+    const bodyOf = (sent: object) => JSON.parse(read(change, sent).reply([open]).body) as unknown;
+    const outcome = { kind: 'in-progress', expectedAt: 0 } as const;
+    const open = { reference: 'o-0', receiptId: 'r', receivedAt: 0, outcome, callbackFollows: false };
+    expect(bodyOf(orders('crm-1', 'crm-2'))).toEqual({ batch: 'b-1', id: 'o-0' });
+    expect(bodyOf({ ...orders(), id: 'm-1' })).toEqual({ batch: 'b-1', id: 'm-1' });
+  });
+
+  test('unexpected error: is thrown, and is no unreadable order', () => {
+    const settings = resolveSettings(v.parse(genericSettings, { ...section, ...each }));
+    const callbacksOf = () => {
+      throw new TypeError('unforeseen');
+    };
+    expect(() => readOrders(requestOf(orders('crm-1')), settings, callbacksOf)).toThrow(new TypeError('unforeseen'));
+  });
+
   test('empty list: is ignored', async () => {
     const harness = harnessWith(each);
     expect(await harness.send(wire({ orders: [] }))).toMatchObject({ status: 200, json: { status: 'ignored' } });
@@ -299,6 +391,8 @@ describe('times', () => {
     // Clocks were set back at 3:00 (UTC+2), so 2:30 existed twice: the earlier one.
     [{ at: '/time', unit: 'local', zone: 'Europe/Berlin' }, '2025-10-26T02:30:00', Date.parse('2025-10-26T00:30:00Z')],
     [{ at: '/time', unit: 'local', zone: 'Europe/Berlin' }, '2025-10-26T03:30:00', Date.parse('2025-10-26T02:30:00Z')],
+    // Clocks were set forward at 2:00 (UTC+1), so 2:30 did not exist: the earlier reading.
+    [{ at: '/time', unit: 'local', zone: 'Europe/Berlin' }, '2026-03-29T02:30:00', Date.parse('2026-03-29T00:30:00Z')],
   ])('%j, %j: %s', (place, time, wanted) => {
     expect(at(place, time)).toBe(wanted);
   });
@@ -311,8 +405,75 @@ describe('times', () => {
     [{ at: '/time', unit: 'ms' }, 1.5],
     [{ at: '/time', unit: 'local', zone: 'UTC' }, '2026-01-15T12:00:00Z'],
     [{ at: '/time', unit: 'local', zone: 'UTC' }, '2026-13-15T12:00:00'],
+    [{ at: '/time', unit: 'local', zone: 'UTC' }, '2026-01-15'],
+    [{ at: '/time', unit: 'local', zone: 'UTC' }, 'January 15, 2026 12:00'],
   ])('%j, %j: is refused', (place, time) => {
     expect(() => at(place, time)).toThrow(/^\/time: must be/);
+  });
+});
+
+describe('time zone', () => {
+  test.each([
+    ['Europe/Berlin', true],
+    ['+01:00', true],
+    ['Mars', false],
+  ])('%s: is known, %s', (zone, isKnown) => {
+    expect(isZone(zone)).toBe(isKnown);
+  });
+});
+
+describe('pulled orders', () => {
+  const origin = 'https://api.example.com';
+  const { authentication: _, ...places } = section;
+  const context = callContext(async () => '{}');
+  const pullOf = (change: object) => {
+    const pull = { url: `${origin}/orders?state=open`, list: '/orders', ...change };
+    const settings = { ...places, pull, callbackOrigins: [origin], callback: { url: `${origin}/done` } };
+    return openPlatforms({ sender: settings }).get('sender')!.pull!;
+  };
+  const page = (more: object = {}) => JSON.stringify({ orders: [body], ...more });
+  const numbered = { next: { query: 'page', from: 1, step: 2 } };
+  const byCursor = { next: { query: 'after', at: '/next' } };
+
+  test.each<[string, object, string | undefined, string]>([
+    ['no pages', {}, undefined, '?state=open'],
+    ['no pages, with a cursor of settings before', {}, '7', '?state=open'],
+    ['numbered, first', numbered, undefined, '?state=open&page=1'],
+    ['numbered, later', numbered, '3', '?state=open&page=3'],
+    ['by cursor, first', byCursor, undefined, '?state=open'],
+    ['by cursor, later', byCursor, 'a&b', '?state=open&after=a%26b'],
+  ])('call, %s: has the query of its page', async (_name, change, cursor, search) => {
+    const call = await pullOf(change).buildCall(context, cursor);
+    expect(call).toStrictEqual({
+      method: 'GET',
+      url: new URL(`/orders${search}`, origin),
+      headers: { Accept: 'application/json' },
+    });
+  });
+
+  test('call with a body: says its type and its length in bytes', async () => {
+    const call = await pullOf({ method: 'POST', body: { text: 'ä' } }).buildCall(context);
+    const headers = { Accept: 'application/json', 'Content-Type': 'application/json', 'Content-Length': '13' };
+    expect(call).toMatchObject({ method: 'POST', headers, body: '{"text":"ä"}' });
+  });
+
+  test('page: has its orders, the rules of unreadable ones, and the next page only if there is one', () => {
+    const erase = [{ reference: 'o-1' }];
+    expect(pullOf({}).parsePage(page())).toStrictEqual({ erase: [expect.objectContaining(erase[0]!)], unreadable: [] });
+    expect(pullOf(numbered).parsePage(page())).toMatchObject({ erase, next: '3' });
+    expect(pullOf(numbered).parsePage(page(), '3')).toMatchObject({ next: '5' });
+    expect(pullOf(numbered).parsePage(page({ orders: [] }), '3')).toStrictEqual({ erase: [], unreadable: [] });
+    expect(pullOf(byCursor).parsePage(page({ next: 'x' }))).toMatchObject({ erase, next: 'x' });
+    expect(pullOf(byCursor).parsePage(page({ next: null }))).not.toHaveProperty('next');
+    const unreadable = pullOf({}).parsePage(page({ orders: [{ ...body, id: {} }] }));
+    expect(unreadable).toStrictEqual({ erase: [], unreadable: ['/id: must be a string or a whole number'] });
+  });
+
+  test('cursor of 2,048 characters: is used, and a longer one is refused', () => {
+    const { parsePage } = pullOf(byCursor);
+    expect(parsePage(page({ next: 'x'.repeat(2048) })).next).toHaveLength(2048);
+    const tooLong = expect.objectContaining({ code: 'invalid', message: '/next: is too long' });
+    expect(() => parsePage(page({ next: 'x'.repeat(2049) }))).toThrow(tooLong);
   });
 });
 

@@ -1,7 +1,11 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { openPlatforms } from '../../lambda/platforms/index.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
+import { fixtureTime } from '../support/harness.ts';
+import { requestOf } from '../support/requests.ts';
 import { genericHarness, genericWire, order, signed } from './generic-messages.ts';
 
 describe('a message of Standard Webhooks', () => {
@@ -36,6 +40,11 @@ describe('a message of Standard Webhooks', () => {
     expect((await harness.send(wire)).status).toBe(status);
   });
 
+  test('without its signature is refused, and the reply names the header', async () => {
+    const { json } = await genericHarness().send(genericWire(order, { 'webhook-signature': [] }));
+    expect(json).toMatchObject({ error: { message: 'webhook-signature: does not match' } });
+  });
+
   test('may be signed anew for each delivery, and is one request', async () => {
     const harness = await genericHarness();
     for (const seconds of [0, 400, 86_400]) {
@@ -59,7 +68,12 @@ describe('Basic credentials', () => {
     expect(await (await harness()).send(wire(`${word} ${encoded}`))).toMatchObject({ status: 200 });
   });
 
+  test('may have several spaces before them', async () => {
+    expect(await harness().send(wire(`Basic  ${encoded}`))).toMatchObject({ status: 200 });
+  });
+
   test.each([
+    ['text after them', `Basic ${encoded} x`],
     ['no scheme', encoded],
     ['another scheme', `Bearer ${encoded}`],
     ['Latin-1', `Basic ${Buffer.from(current, 'latin1').toString('base64')}`],
@@ -69,6 +83,7 @@ describe('Basic credentials', () => {
   ])('are refused with %s, and asked for', async (_, given) => {
     expect(await (await harness()).send(wire(given))).toMatchObject({
       status: 401,
+      json: { error: { message: 'Authorization: does not match' } },
       headers: { 'www-authenticate': 'Basic realm="erasure", charset="UTF-8"' },
     });
   });
@@ -80,6 +95,47 @@ describe('Basic credentials', () => {
       expect(opened.alarms()).toEqual(['secret-unusable']);
     }
   });
+});
+
+describe('a token', () => {
+  const authentication = {
+    kind: 'jwt',
+    issuer: 'https://id.example.com',
+    audience: 'erasure',
+    jwks: 'https://id.example.com/keys',
+    algorithms: ['EdDSA'],
+  };
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
+  const exp = fixtureTime / 1000 + 60;
+  const claims = { iss: authentication.issuer, aud: authentication.audience, exp };
+  const text = `${encode({ alg: 'EdDSA', kid: 'a' })}.${encode(claims)}`;
+  const token = `${text}.${sign(null, Buffer.from(text), privateKey).toString('base64url')}`;
+  const keys = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'a', alg: 'EdDSA' }] });
+  const verify = (header: string) => {
+    const platform = openPlatforms({ generic: { authentication } }).get('generic')!;
+    const sendPublic = async () => ({ kind: 'answer', status: 200, headers: {}, body: keys }) as const;
+    // No authentication works with a secret, so none is read.
+    const secret = () => Promise.reject(new Error('the secret must not be read'));
+    return platform.verify(requestOf(order, { authorization: header }), {
+      ...{ secret, now: () => fixtureTime, send: sendPublic, sendPublic },
+    });
+  };
+
+  test.each([token, `Bearer ${token}`, `bearer  ${token}`])(
+    'is accepted with or without the word Bearer (%#)',
+    async header => {
+      expect(await verify(header)).toEqual({ scheme: 'jwt', secret: 'current' });
+    },
+  );
+
+  test.each([`x${token}`, token.replace('.', '.bearer '), `Basic ${token}`])(
+    'is refused as another text (%#)',
+    async header => {
+      const failure = { code: 'unauthorized', message: 'Authorization: does not match' };
+      await expect(verify(header)).rejects.toMatchObject(failure);
+    },
+  );
 });
 
 describe('a static header', () => {

@@ -77,6 +77,18 @@ describe('an order in our own words', () => {
   });
 
   test.each([
+    ['/test: must be true or false', { test: 'ada' }],
+    [
+      '/identifiers/0/type: must be customer_id, source_id, email or phone',
+      { identifiers: [{ type: 'e-mail', value: 'a' }] },
+    ],
+    ['/request_id: must be 1 to 128 letters, digits, dots, dashes or colons', { request_id: 'a/b' }],
+  ])('is refused: %s', async (message, change) => {
+    const { json } = await genericHarness().send(genericWire({ ...order, ...change }));
+    expect(json).toMatchObject({ error: { message } });
+  });
+
+  test.each([
     ['/type', { type: 'access' }],
     ['/type', { type: undefined }],
     ['/request_id', { request_id: undefined }],
@@ -147,7 +159,10 @@ describe('a question', () => {
   test.each(['a b', 'ada@example.com', '%', 'x'.repeat(129)])('for %o names no request', async id => {
     const harness = await genericHarness();
     const wire = { ...question('req-1'), path: `/webhooks/generic/${id}` };
-    expect(await harness.send(wire)).toMatchObject({ status: 404 });
+    expect(await harness.send(wire)).toMatchObject({
+      status: 404,
+      json: { error: { message: 'path: names no request' } },
+    });
   });
 
   test('is proved for one request and for five minutes, before anything is looked up', async () => {

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
+import type { ParsedRequest } from '../../lambda/platforms/platform.ts';
 import { jsonOrUndefined } from '../support/event.ts';
 import { holds } from '../support/fuzz.ts';
 import { callback, deleteRequest, uid } from '../support/ketch.ts';
-import { ketchPlatform as platform, requestOf } from '../support/requests.ts';
+import { ketchPlatform, requestOf } from '../support/requests.ts';
 
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('raw', 'md5', 'account_id', '__proto__', uid, ''));
 const anything = fc.oneof(fc.jsonValue({ maxDepth: 3 }), text, fc.maxSafeInteger(), fc.constant(undefined));
@@ -58,13 +59,13 @@ describe('parser of Ketch', () => {
       fc.property(bodies, types, (body, type) => {
         const request = requestOf(body, { 'content-type': type });
         try {
-          platform.parse(request);
+          ketchPlatform().parse(request);
         } catch (thrown) {
           expect(thrown).toBeInstanceOf(Failure);
           expect((thrown as Failure).message).toMatch(
             /^(body|Content-Type|apiVersion|kind|metadata|request)(\.(\d{1,2}|[a-zA-Z]{1,20}))*: [-a-zA-Z0-9/ ]+$/,
           );
-          const reply = platform.errorReply(request, (thrown as Failure).markVerified());
+          const reply = ketchPlatform().errorReply!(request, (thrown as Failure).markVerified());
           expect(jsonOrUndefined(reply.body)).toMatchObject({ kind: 'Error' });
         }
       }),
@@ -75,9 +76,9 @@ describe('parser of Ketch', () => {
     holds(
       fc.property(almostValid, body => {
         const request = requestOf(body);
-        let parsed: ReturnType<typeof platform.parse>;
+        let parsed: ParsedRequest;
         try {
-          parsed = platform.parse(request);
+          parsed = ketchPlatform().parse(request);
         } catch {
           return;
         }

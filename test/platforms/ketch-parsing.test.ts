@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { jsonOrUndefined } from '../support/event.ts';
 import { failureOf } from '../support/failures.ts';
 import { account, callback, deleteRequest, tenant, uid } from '../support/ketch.ts';
-import { ketchPlatform as platform, readKetch, requestOf } from '../support/requests.ts';
+import { ketchPlatform, readKetch, requestOf } from '../support/requests.ts';
 
 describe('DeleteRequest', () => {
   test('all fields: are parsed', () => {
@@ -176,7 +176,7 @@ describe('rejected message of Ketch', () => {
   ])('error reply, %s: has no metadata but a configured uid and tenant', (_, metadata, isVerified, isNamed) => {
     const body = deleteRequest({ environment: 'x' }, { metadata });
     const failure = isVerified ? refused(body).markVerified() : refused(body);
-    const shown = (text: unknown) => jsonOrUndefined(platform.errorReply(requestOf(text), failure).body);
+    const shown = (text: unknown) => jsonOrUndefined(ketchPlatform().errorReply!(requestOf(text), failure).body);
     const named = isNamed ? { metadata: { uid: metadata.uid, tenant } } : {};
     const error = { code: 403, status: 'forbidden', message: failure.message };
     expect(shown(body)).toEqual({ apiVersion: 'dsr/v1', kind: 'Error', ...named, error });

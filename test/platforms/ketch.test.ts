@@ -13,7 +13,7 @@ import { jsonOrUndefined } from '../support/event.ts';
 import { createHarness, fixtureTime, type Harness, type HarnessOptions } from '../support/harness.ts';
 import * as messages from '../support/ketch.ts';
 import { account, callback, deleteRequest, ketchHarness, ketchWire, tenant, uid } from '../support/ketch.ts';
-import { callbackRequests, ketchPlatform as platform, requestOf } from '../support/requests.ts';
+import { callbackRequests, ketchPlatform, requestOf } from '../support/requests.ts';
 import { describePlatform } from './contract.ts';
 
 describePlatform('ketch', {
@@ -114,7 +114,12 @@ describe('fixture of Ketch', () => {
     const { completed, [name]: wanted } = fixtures.find(fixture => fixture.callbacks !== undefined)!.callbacks!;
     const { url, headers, body, method } = completed as { url: string; headers: object; body: object; method: string };
     const callbacks = [{ url, headers: { Authorization: 'Bearer cb-token-1' } }];
-    const [call, ...others] = await callbackRequests(platform, { reference: uid, scope: tenant, outcome, callbacks });
+    const [call, ...others] = await callbackRequests(ketchPlatform(), {
+      reference: uid,
+      scope: tenant,
+      outcome,
+      callbacks,
+    });
     expect(others).toEqual([]);
     expect(call).toMatchObject({ method, url, headers, alsoDelivered: [] });
     const event = { ...(body as { event: object }).event, ...(wanted!['eventOverrides'] as object) };
@@ -127,7 +132,7 @@ describe('fixture of Ketch', () => {
 describe('reply to Ketch', () => {
   const replyTo = (outcome: Outcome, callbackFollows: boolean) => {
     const result = { reference: uid, receivedAt: 0, receiptId: 'receipt-1', outcome, callbackFollows };
-    const { status, body, headers } = platform.parse(requestOf(deleteRequest())).reply([result]);
+    const { status, body, headers } = ketchPlatform().parse(requestOf(deleteRequest())).reply([result]);
     return { status, headers, json: jsonOrUndefined(body) };
   };
 
@@ -160,7 +165,13 @@ describe('reply to Ketch', () => {
   });
 
   test('no result: is an error', () => {
-    expect(() => platform.parse(requestOf(deleteRequest())).reply([])).toThrow(Failure);
+    const failure = expect.objectContaining({ code: 'internal', message: 'there is no result' });
+    expect(() => ketchPlatform().parse(requestOf(deleteRequest())).reply([])).toThrow(failure);
+  });
+
+  test('sends again: only without callbacks, because the reply is an error then', () => {
+    const { sendsAgain } = ketchPlatform();
+    expect([true, false].map(hasCallbacks => sendsAgain?.(hasCallbacks))).toEqual([false, true]);
   });
 
   test.each([
@@ -177,7 +188,7 @@ describe('reply to Ketch', () => {
     ['unavailable', 503, 'unavailable'],
   ] as const)('failure %s: is %i %s', (code, status, word) => {
     const failure = new Failure(code, 'why', { headers: { Allow: 'POST' } });
-    const { body, ...reply } = platform.errorReply(requestOf(deleteRequest()), failure);
+    const { body, ...reply } = ketchPlatform().errorReply!(requestOf(deleteRequest()), failure);
     const header = code === 'unavailable' ? { 'Retry-After': '60' } : { Allow: 'POST' };
     expect(reply).toEqual({ status, headers: { 'Content-Type': 'application/json', ...header } });
     const error = { code: status, status: word, message: 'why' };
@@ -263,12 +274,24 @@ describe('callback of Ketch', () => {
   test('several: each gets the event with its own headers', async () => {
     const callbacks = [callback, { url: 'https://dsr.ketch.com/2', headers: { 'X-Two': '2', Accept: 'text/json' } }];
     const outcome = { kind: 'refused', at: 5000, deletions: [] } as const;
-    const calls = await callbackRequests(platform, { reference: uid, scope: tenant, outcome, callbacks });
+    const calls = await callbackRequests(ketchPlatform(), { reference: uid, scope: tenant, outcome, callbacks });
     const json = { 'Content-Type': 'application/json', Accept: 'application/json' };
     expect(calls).toMatchObject(callbacks.map(({ url, headers }) => ({ url, headers: { ...json, ...headers } })));
     const event = { status: 'completed', reason: 'unknown', expectedCompletionTimestamp: 5, requestID: 'receipt-1' };
     const body = { kind: 'DeleteStatusEvent', metadata: { uid, tenant }, event };
     for (const call of calls) expect(jsonOrUndefined(call.body)).toMatchObject(body);
+  });
+});
+
+describe('credentials of Ketch', () => {
+  test('right and wrong ones: the receipt names the scheme, and the reply names no value', async () => {
+    const harness = ketchHarness();
+    await harness.send(ketchWire());
+    expect(await harness.receipts()).toMatchObject([
+      { authentication: { scheme: 'shared-secret', secret: 'current' } },
+    ]);
+    const { json } = await harness.send(ketchWire(undefined, { Authorization: 'wrong' }));
+    expect(json).toMatchObject({ error: { message: 'the shared secret does not match' } });
   });
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { createHarness } from '../support/harness.ts';
+import { requestOf } from '../support/requests.ts';
 import { spoiled } from '../support/settings.ts';
 import { weakValues } from '../support/unusable-secrets.ts';
 import { describePlatform } from './contract.ts';
@@ -166,12 +167,54 @@ describe('deletion of Segment', () => {
   ])('list of %i events: gets %i', async (count, expected, stored) => {
     const harness = segmentHarness();
     const events = Array.from({ length: count }, (_, at) => ({ ...deletion, userId: `crm-${at}` }));
-    const { status } = await harness.send(segmentWire(events));
+    const { status, json } = await harness.send(segmentWire(events));
     expect([status, (await harness.receipts()).length]).toEqual([expected, stored]);
+    if (status === 413) expect(json).toMatchObject({ error: { message: 'body: has more than 500 events' } });
+  });
+});
+
+describe('parsed event of Segment', () => {
+  const parsed = (event: object) => {
+    const { reply: _, ...result } = segmentHarness().services.platforms.get('segment')!.parse(requestOf(event));
+    return result;
+  };
+
+  test('deletion with all fields, and with the fewest', () => {
+    expect(parsed(deletion)).toStrictEqual({
+      erase: [
+        {
+          reference: 'delete-reg-1::job-1',
+          scope: 'crm-10042',
+          identities: [{ space: 'userId', format: 'raw', value: 'crm-10042' }],
+          identifiers: [{ kind: 'source_id', value: 'crm-10042' }],
+          callbacks: [],
+          submittedAt: Date.parse(deletion.timestamp),
+        },
+      ],
+      unreadable: [],
+    });
+    const least = { reference: 'm-1', scope: '', identities: [], identifiers: [], callbacks: [] };
+    expect(parsed({ type: 'delete', messageId: 'm-1' })).toStrictEqual({ erase: [least], unreadable: [] });
+  });
+
+  test('other event: is ignored for a reason', () => {
+    expect(parsed({ type: 'track' })).toStrictEqual({ ignore: 'other-event' });
   });
 });
 
 describe('signature of Segment', () => {
+  test('of an empty text: is not accepted for a body that is not JSON, or an empty list', async () => {
+    const harness = segmentHarness();
+    const empty = createHmac('sha1', signingSecret).update('').digest('hex');
+    for (const body of ['{', '[]', '']) {
+      const { status, json } = await harness.send(
+        segmentWire(body, { 'X-Signature': empty, 'x-webhook-secret': headerSecret }),
+      );
+      expect(status).toBe(body === '' ? 400 : 401);
+      if (body !== '') expect(json).toMatchObject({ error: { message: 'X-Signature: does not match' } });
+    }
+  });
+
   const signature = String(segmentWire().headers['X-Signature']);
 
   test('white space: the bytes or their JSON may be signed', async () => {
@@ -201,9 +244,15 @@ describe('signature of Segment', () => {
     ['not in the secret', {}, { header: undefined }],
   ])('list whose secret header is %s: is rejected', async (_, headers, secret) => {
     const harness = segmentHarness({ secret });
+    const message = 'x-webhook-secret: is required for an array';
     for (const events of [[deletion], [deletion, deletion], []])
-      expect(await harness.send(segmentWire(events, headers))).toMatchObject({ status: 401 });
+      expect(await harness.send(segmentWire(events, headers))).toMatchObject({
+        status: 401,
+        json: { error: { message } },
+      });
     expect(await harness.receipts()).toEqual([]);
+    // The signature is genuine: the operator learns that the second secret is missing.
+    expect(harness.lines).toContainEqual(expect.objectContaining({ alarm: 'request-refused', rule: message }));
   });
 
   test('change of one bit in body or signature: is rejected', async () => {

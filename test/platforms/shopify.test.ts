@@ -7,7 +7,7 @@ import type { Wire } from '../support/event.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { createHarness } from '../support/harness.ts';
-import { callContext } from '../support/requests.ts';
+import { callContext, requestOf } from '../support/requests.ts';
 import { spoiled } from '../support/settings.ts';
 import { redaction, shop, shopifyHarness, shopifyWire } from './shopify-messages.ts';
 
@@ -107,6 +107,17 @@ describe('customers/redact', () => {
 
   const data = { 'X-Shopify-Topic': 'customers/data_request' };
   const otherTopic = { shop_domain: shop, customer: redaction.customer, data_request: { id: 1 } };
+  test.each<readonly [string, unknown, Wire['headers'], string]>([
+    ['no topic and no redaction', otherTopic, { 'X-Shopify-Topic': [] }, 'X-Shopify-Topic: is missing'],
+    ['an unlisted shop', { ...redaction, shop_domain: 'evil.myshopify.com' }, {}, 'shop_domain: is not configured'],
+    ['the body of another topic', otherTopic, {}, 'orders_to_redact: is missing or does not match customers/redact'],
+    ['a wrong signature', redaction, { 'X-Shopify-Hmac-SHA256': 'x' }, 'X-Shopify-Hmac-SHA256: does not match'],
+    ['no signature', redaction, { 'X-Shopify-Hmac-SHA256': [] }, 'X-Shopify-Hmac-SHA256: does not match'],
+  ])('with %s: the reply names the field and the rule', async (_, body, headers, message) => {
+    const { json } = await shopifyHarness().send(shopifyWire(body, headers));
+    expect(json).toMatchObject({ error: { message } });
+  });
+
   test.each<readonly [string, unknown, Wire['headers'], number]>([
     ['an unlisted shop', { ...redaction, shop_domain: 'evil.myshopify.com' }, {}, 403],
     ['a listed shop in the header alone', { ...redaction, shop_domain: 'evil.example' }, {}, 403],
@@ -143,6 +154,44 @@ describe('customers/redact', () => {
 });
 
 describe('redaction', () => {
+  const parsed = (body: object, headers = {}) => {
+    const platform = shopifyHarness().services.platforms.get('shopify')!;
+    expect(platform).toMatchObject({ referenceIsDigest: true, callbackOrigins: [] });
+    const { reply: _, ...result } = platform.parse(
+      requestOf(body, { 'shopify-topic': 'customers/redact', ...headers }),
+    );
+    return result;
+  };
+  const reference = (body: object) => createHash('sha256').update(JSON.stringify(body)).digest('hex');
+
+  test('all fields, and none: are parsed', () => {
+    const identities = [
+      { space: 'customer.id', format: 'raw', value: '191167' },
+      { space: 'customer.email', format: 'raw', value: 'ada@example.com' },
+      { space: 'customer.phone', format: 'raw', value: '555-625-1199' },
+    ];
+    const identifiers = identities.map(({ value }, at) => ({
+      kind: (['source_id', 'email', 'phone'] as const)[at],
+      value,
+    }));
+    const full = {
+      reference: reference(redaction),
+      scope: shop,
+      deliveryId: 'd-1',
+      identities,
+      identifiers,
+      callbacks: [],
+    };
+    expect(parsed(redaction, { 'shopify-webhook-id': 'd-1' })).toStrictEqual({ erase: [full] });
+    const nobody = { ...redaction, customer: {} };
+    const least = { reference: reference(nobody), scope: shop, identities: [], identifiers: [], callbacks: [] };
+    expect(parsed(nobody)).toStrictEqual({ erase: [least] });
+  });
+
+  test('other topic: is ignored for a reason', () => {
+    expect(parsed({}, { 'shopify-topic': 'shop/redact' })).toStrictEqual({ ignore: 'other-topic' });
+  });
+
   const big = '{"shop_domain":"acme.myshopify.com","customer":{"id":9007199254740993},"orders_to_redact":[]}';
 
   test('customer id of any size: keeps its digits', async () => {

@@ -100,18 +100,18 @@ describe("Sombra's public key", () => {
   );
 
   test('has two seconds to come', async () => {
-    const asked: number[] = [];
+    const asked: [method: string, accept: string | undefined, ms: number][] = [];
     const harness = await transcendHarness({
       section: { publicKey: undefined },
       change: ({ now }) => ({
-        send: async ({ until }) => {
-          asked.push(until - now());
+        send: async ({ method, headers, until }) => {
+          asked.push([method, headers['accept'], until - now()]);
           return { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: false };
         },
       }),
     });
     expect((await harness.send(transcendWire())).status).toBe(503);
-    expect(asked).toEqual([2000]);
+    expect(asked).toEqual([['GET', 'text/plain', 2000]]);
   });
 
   test('is not fetched when settings pin it, even for a token that does not fit', async () => {

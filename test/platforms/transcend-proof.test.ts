@@ -39,6 +39,32 @@ describe("Transcend's proof", () => {
     expect(answer.text + harness.logText.join()).not.toMatch(/crm-1004|acme|ada@/);
   });
 
+  test.each([
+    ['x-webhook-secret: does not match', job(), { 'x-webhook-secret': [] }],
+    ['x-sombra-token: is not valid for this request', job(), { 'x-sombra-token': [] }],
+    [
+      'coreIdentifier.value: is not the one of the token',
+      job(),
+      { 'x-sombra-token': tokenOf({ ...claims, value: 'crm-10043' }) },
+    ],
+    [
+      'coreIdentifier: is missing or does not match new-privacy-request-job',
+      job(undefined, { coreIdentifier: undefined }),
+      {},
+    ],
+    ['Content-Encoding: must be identity', 'compressed', { 'Content-Encoding': 'gzip' }],
+  ])('that fails: the reply says why (%s)', async (message, body, headers) => {
+    const { json } = await transcendHarness().send(transcendWire(body, headers));
+    expect(json).toMatchObject({ error: { message } });
+  });
+
+  test('is recorded with its scheme', async () => {
+    const harness = transcendHarness();
+    await harness.send(transcendWire());
+    const authentication = { scheme: 'es384-token+shared-secret', secret: 'current' };
+    expect(await harness.receipts()).toMatchObject([{ authentication }]);
+  });
+
   test('still holds when a retry carries it hours later, and not a day later', async () => {
     const harness = await transcendHarness();
     await harness.send(transcendWire());

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../lambda/domain/erasure.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
-import { callContext } from '../support/requests.ts';
+import { callContext, requestOf } from '../support/requests.ts';
 import { problemsOf, settingsText, spoiled } from '../support/settings.ts';
 import {
   apiKey,
@@ -107,7 +107,8 @@ describe('an erasure job', () => {
       return (await harness.receipts())[0]!.submittedAt - harness.clock.now;
     };
     expect(await at('2026-01-15T11:30:00.000Z')).toBe(-1_800_000);
-    for (const unreadable of ['lately', 7, null, undefined]) expect(await at(unreadable)).toBe(0);
+    for (const unreadable of ['lately', 7, null, undefined, ['2026-01-15T11:30:00.000Z']])
+      expect(await at(unreadable)).toBe(0);
   });
 
   test('made in test mode is answered with 204, and nothing is stored', async () => {
@@ -116,6 +117,71 @@ describe('an erasure job', () => {
     const trial = job(undefined, { isTest: true, extras: undefined });
     expect(await harness.send(transcendWire(trial))).toMatchObject({ status: 204, text: '' });
     expect(store.calls).toEqual([]);
+  });
+
+  const platform = () => transcendHarness().services.platforms.get('transcend')!;
+  const parsed = (body: object, headers: Readonly<Record<string, string>> = { 'x-transcend-nonce': nonce }) =>
+    platform().parse(requestOf(body, headers));
+
+  test('with the fewest fields: has no time, and is parsed', () => {
+    const { reply: _, ...result } = parsed(withRequest({}));
+    const digest = createHash('sha256').update('ada@example.com').digest('hex');
+    expect(result).toStrictEqual({
+      erase: [
+        {
+          reference: `c3ae78c9-2768-4666-991a-d2f729503337:email:${digest}`,
+          scope: 'acme',
+          identities: [
+            { space: 'email', format: 'raw', value: 'ada@example.com' },
+            { space: 'coreIdentifier', format: 'raw', value: 'crm-10042' },
+          ],
+          identifiers: [
+            { kind: 'email', value: 'ada@example.com' },
+            { kind: 'source_id', value: 'crm-10042' },
+          ],
+          callbacks: [
+            { url: 'https://multi-tenant.sombra.transcend.io/v1/data-silo', headers: { 'x-transcend-nonce': nonce } },
+          ],
+        },
+      ],
+    });
+  });
+
+  test.each([
+    ['its type', { identifier: 'crm-10043', type: 'coreIdentifier' }, ['crm-10043', 'crm-10042']],
+    ['its value', { identifier: 'crm-10042', type: 'email' }, ['crm-10042', 'crm-10042']],
+    ['neither', { identifier: 'crm-10042', type: 'coreIdentifier' }, ['crm-10042']],
+  ])('whose own identifier differs from the core identifier in %s: has each that differs', (_, profile, values) => {
+    const result = parsed(job(profile));
+    expect('erase' in result && result.erase[0]!.identifiers.map(({ value }) => value)).toEqual(values);
+  });
+
+  test('of a test and of an access test: says which it is', () => {
+    expect(parsed(job(undefined, { isTest: true }))).toMatchObject({ test: true });
+    expect(parsed(job(undefined, { isTest: true, type: 'ACCESS' }))).toMatchObject({ ignore: 'access-test' });
+  });
+
+  test.each([
+    ['type: only ERASURE is supported', job(undefined, { type: 'ACCESS' }), undefined],
+    ['x-transcend-nonce: is missing', job(), {}],
+  ])('refused (%s): names the field and the rule', (message, body, headers) => {
+    expect(() => parsed(body, headers)).toThrow(expect.objectContaining({ code: 'invalid', message }));
+  });
+
+  test.each([
+    ['erased', 200],
+    ['no-match', 204],
+    ['created-later', 204],
+    ['not-identifiable', 200],
+    ['refused', 200],
+  ] as const)('that ends as %s: gets %i, and a completion unless the job is over', (kind, status) => {
+    const { reply } = parsed(job());
+    const outcome = { kind, at: 0, deletions: [] };
+    expect(reply([{ reference: 'r', receiptId: 'i', receivedAt: 0, outcome, callbackFollows: true }]).status).toBe(
+      status,
+    );
+    expect(platform().callbackOnlyOutcomes?.includes(kind)).toBe(status === 200);
+    expect(reply([]).status).toBe(200);
   });
 
   test.each([
@@ -182,6 +248,7 @@ describe('its settings', () => {
     ['a broken pin', { publicKey: 'PEM' }, [noKey]],
     ['a private key', { publicKey: sombraKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }) }, [noKey]],
     ['plain http', { sombraUrl: 'http://sombra.acme.example' }, [noSombra]],
+    ['an address that is none', { sombraUrl: 'https://999.999.999.999' }, [noSombra]],
     ['a path', { sombraUrl: 'https://sombra.acme.example/' }, [noSombra]],
     ['no audience', { audience: '' }, ['platforms.transcend.audience: must not be empty']],
     ['callback origins', { callbackOrigins: [] }, ['platforms.transcend.callbackOrigins: is not a setting']],

@@ -139,26 +139,38 @@ describe('consecutive failures', () => {
     expect(observe(state, noResponse, { receipt: 'b' }).breaker?.code).toBe('failures');
   });
 
-  const four = ['a', 'b', 'c', 'd'].reduce(
-    (state, receipt) => observe(state, noResponse, { receipt }),
-    initialRateLimit,
-  );
+  /** Four failures, a second apart. */
+  const four = () =>
+    ['a', 'b', 'c', 'd'].reduce(
+      (state, receipt, index) => observe(state, noResponse, { receipt, now: now + index * second }),
+      initialRateLimit,
+    );
 
-  test('many receipts: only the last two are stored', () => {
-    expect(four.failures).toEqual({ count: 4, receipts: ['c', 'd'], since: now });
+  test('many receipts: only the last two are stored, with the time of the first failure', () => {
+    expect(four().failures).toEqual({ count: 4, receipts: ['c', 'd'], since: now });
   });
 
   test.each([200, 201, 404, 400, 409, 422])('status %i: starts the count again', status => {
-    expect(observe(four, response(status))).toEqual(initialRateLimit);
+    expect(observe(four(), response(status))).toEqual(initialRateLimit);
   });
 
   test('response that is too large: shows that the project can be called', () => {
-    expect(observe(four, { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true })).toEqual(initialRateLimit);
+    expect(observe(four(), { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true })).toEqual(initialRateLimit);
   });
 
   test('429: opens the breaker for its own reason and keeps the count', () => {
-    expect(observe(four, response(429))).toMatchObject({ breaker: { code: 'voucherify-429' }, failures: { count: 4 } });
+    expect(observe(four(), response(429))).toMatchObject({
+      breaker: { code: 'voucherify-429' },
+      failures: { count: 4 },
+    });
   });
+});
+
+test('effect of a call that says nothing of others: its limit counts all the same', () => {
+  const state = observe(initialRateLimit, response(500, rateHeaders(50, 40, 30 * second)), {
+    breaker: { kind: 'none' },
+  });
+  expect(state).toEqual({ notBefore: 0, limit: 50, periodMs: minute });
 });
 
 describe('open breaker', () => {
@@ -224,9 +236,14 @@ describe('open breaker', () => {
   test('probe: waits for the rate limit and for the share of the shop', () => {
     const at = now + 30 * second;
     const busy = { ...open, notBefore: at + 10 * second };
-    expect(reserve(busy, request({ now: at, latest: at }), quota)).toMatchObject({ code: 'rate-limited' });
+    const refused = reserve(busy, request({ now: at, fresh: false, latest: at }), quota);
+    expect(refused).toEqual({ kind: 'rate-limited', until: at + 10 * second, code: 'rate-limited' });
     const probe = reserve({ ...open, reservedForShopUntil: at + 5000 }, request({ now: at }), quota);
     expect(probe).toMatchObject({ at: at + 5000, next: { breaker: { openUntil: at + 5000 + minute } } });
+    // Its wait belongs to this token time, or to an earlier one with which it would be sent at the same time.
+    expect(probe).toMatchObject({ atMost: at + 5000 });
+    const later = { ...open, notBefore: at + 1000 };
+    expect(reserve(later, request({ now: at }), quota)).toMatchObject({ at, atMost: at + 1000 });
   });
 
   test.each([200, 404, 400, 409])('status %i: closes it', status => {
@@ -263,7 +280,8 @@ describe('response to a call that was sent before the breaker opened', () => {
   test('longer wait: extends it; a shorter one changes nothing', () => {
     const longer = observe(open, response(429, { 'retry-after': '90' }), { sentAt });
     expect(longer.breaker?.openUntil).toBe(now + 90 * second);
-    expect(observe(open, response(429, { 'retry-after': '5' }), { sentAt })).toBe(open);
+    for (const wait of ['5', '60'])
+      expect(observe(open, response(429, { 'retry-after': wait }), { sentAt })).toBe(open);
     const unpaid = observe(open, response(402), { sentAt });
     expect(unpaid.breaker).toMatchObject({ code: 'quota-exhausted', openUntil: now + hour });
     const late = ['a', 'b', 'a', 'b', 'a'].reduce(
@@ -273,10 +291,16 @@ describe('response to a call that was sent before the breaker opened', () => {
     expect(late.breaker).toEqual(unpaid.breaker);
   });
 
-  test('success: does not close it', () => {
+  test('sent in the same millisecond: counts as sent afterwards', () => {
+    expect(observe(open, response(429), { sentAt: now }).breaker).toMatchObject({ trips: 1 });
+  });
+
+  test('success: does not close it, and the next failed probe still makes the wait longer', () => {
     expect(observe(open, response(200), { sentAt })).toBe(open);
     const failed = failing(initialRateLimit);
-    expect(observe(failed, response(200), { sentAt })).toEqual({ notBefore: 0, breaker: failed.breaker });
+    const late = observe(failed, response(200), { sentAt });
+    expect(late).toEqual({ notBefore: 0, breaker: failed.breaker });
+    expect(observe(late, noResponse, { now: now + 10 * second }).breaker).toMatchObject({ code: 'failures', trips: 1 });
   });
 });
 

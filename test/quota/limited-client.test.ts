@@ -71,6 +71,27 @@ describe('rate-limited call', () => {
     expect(calls).toHaveLength(2);
   });
 
+  test('another bearer token: is not blocked by the rejected one', async () => {
+    const { process, calls, call } = oneProcess(() => response(401));
+    const withToken = (token: string) => ({ ...call(), headers: { Authorization: `Bearer ${token}` } });
+    await process.client(true).send(withToken('a'));
+    expect(await process.client(true).send(withToken('a'))).toMatchObject({ code: 'key-refused' });
+    expect(await process.client(true).send(withToken('b'))).toMatchObject({ result: response(401) });
+    expect(calls).toHaveLength(2);
+  });
+
+  test('reservation that took too long: is not sent', async () => {
+    const clock = virtualClock(now);
+    const { send, calls } = voucherifyAt(clock);
+    const rows = memoryRows(() => clock.wait(3401));
+    const client = startProcess({ clock, rows, quota, send }).client(true);
+    expect(await clock.finish(client.send(callWithin(7000, clock)))).toEqual({
+      kind: 'rate-limited',
+      code: 'out-of-time',
+    });
+    expect(calls).toEqual([]);
+  });
+
   test('failures: open the breaker only if two receipts had them', async () => {
     const { process, calls, call, clock } = oneProcess(() => response(503));
     const send = (receipt: string) => clock.finish(process.client(true, { calls: 1 }, receipt).send(call()));
@@ -113,6 +134,44 @@ describe('reservation', () => {
     await client.send(call());
     expect(rows.calls).toEqual(['advance', 'advance']);
     expect(calls).toHaveLength(2);
+  });
+
+  test('is used in its last millisecond, and replaced after it', async () => {
+    const tiny: Quota = { share: 1, limit: 2, periodMs: minute };
+    for (const [late, reservations] of [
+      [0, 1],
+      [1, 2],
+    ] as const) {
+      const { process, rows, call, clock } = oneProcess(() => response(200), tiny);
+      const client = process.client(true, { calls: 2 });
+      await client.send(call());
+      await clock.run(now + 62 * second + late);
+      await clock.finish(client.send(call(hour)));
+      expect(rows.calls).toHaveLength(reservations);
+    }
+  });
+
+  test('of which no call was sent: can be returned once', async () => {
+    const { process, rows, call } = oneProcess();
+    const client = process.client(true, { calls: 3 });
+    await client.release();
+    expect(rows.calls).toEqual([]);
+    const { headers, until } = call();
+    await client.reserve(headers, until);
+    await client.release();
+    await client.release();
+    expect(rows.calls).toEqual(['advance', 'moveBack']);
+    expect(rows.rows.get('rate-limit#main')?.tokenTime).toBe(now);
+    await client.send(call());
+    expect(rows.calls).toEqual(['advance', 'moveBack', 'advance']);
+  });
+
+  test('of which a call was sent: is not returned', async () => {
+    const { process, rows, call } = oneProcess();
+    const client = process.client(true, { calls: 3 });
+    await client.send(call());
+    await client.release();
+    expect(rows.calls).toEqual(['advance']);
   });
 
   test('made before the breaker opened: its call is not sent', async () => {
@@ -167,6 +226,27 @@ describe('pairs of a GET and a deletion', () => {
     await clock.finish(client.send({ ...call(minute), method: 'POST' }));
     expect(await clock.finish(client.send(call(minute)))).toMatchObject({ kind: 'rate-limited', code: 'rate-limited' });
     expect(calls.map(({ call: { method } }) => method)).toEqual(['GET', 'POST']);
+  });
+
+  test('GET after a GET whose deletion was not needed: gets a reservation of its own', async () => {
+    const { process, rows, call } = oneProcess();
+    const client = process.client(true, { calls: 4, inPairs: true });
+    const { headers, until } = call();
+    client.expectCalls({ calls: 2, inPairs: true });
+    await client.reserve(headers, until);
+    await client.send(call());
+    await client.send(call());
+    expect(rows.calls).toEqual(['advance', 'advance']);
+  });
+
+  test('quota of a single call: a GET is sent with the call that is reserved', async () => {
+    const { process, rows, calls, call, clock } = oneProcess(() => response(200), { ...tiny, limit: 1 });
+    const client = process.client(false, pairs);
+    const { headers, until } = call(minute);
+    await client.reserve(headers, until);
+    await clock.finish(client.send(call(minute)));
+    expect(calls).toHaveLength(1);
+    expect(rows.calls).toEqual(['advance']);
   });
 
   test('probe of an open breaker: is sent alone', async () => {
@@ -394,11 +474,44 @@ describe('spare call', () => {
     await client.send(call());
     await client.sendSpare(call(60_000), classify);
     const { until } = calls[1]!.call;
-    expect(until).toBeLessThan(now + 3000);
+    const { lateMs } = tokenInterval({}, quota);
+    expect(until).toBe(now + intervalMs + lateMs - 200);
     await clock.run(until);
     expect(await client.sendSpare(call(), classify)).toEqual({ kind: 'rate-limited', code: 'out-of-time' });
     await client.send(call());
     expect(calls).toHaveLength(3);
+  });
+
+  test('no reserved call is left: it has its own time', async () => {
+    const { process, calls, call } = oneProcess();
+    const client = process.client(true);
+    await client.send(call());
+    await client.sendSpare(call(60_000), classify);
+    expect(calls[1]?.call.until).toBe(now + 60_000);
+  });
+
+  test('with 200 ms left: is sent, and not with less', async () => {
+    const { process, calls, call } = oneProcess();
+    const outOfTime = { kind: 'rate-limited', code: 'out-of-time' };
+    expect(await sendSpare(process, call(199))).toEqual(outOfTime);
+    expect(await sendSpare(process, call(200))).toMatchObject({ status: 200 });
+    expect(calls).toHaveLength(1);
+  });
+
+  test('no spare call in the quota: is not sent', async () => {
+    const { process, calls, call } = oneProcess();
+    await process.client(true, { calls: 5 }).send(call());
+    const refused = { kind: 'rate-limited', code: 'rate-limited', until: now + 3 * intervalMs };
+    expect(await sendSpare(process, call())).toEqual(refused);
+    expect(calls).toHaveLength(1);
+  });
+
+  test('limit in the response: is learned', async () => {
+    const headers = { 'x-rate-limit-limit': '20', 'x-rate-limit-remaining': '19' };
+    const { process, call } = oneProcess(() => response(200, headers));
+    expect(process.rateLimiter.capacity().together).toBe(5);
+    await sendSpare(process, call());
+    expect(process.rateLimiter.capacity().together).toBe(2);
   });
 
   test.each([

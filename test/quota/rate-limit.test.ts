@@ -3,12 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { validUntil } from '../../lambda/quota/limited-client.ts';
 import {
   capacityOf,
+  correctTimes,
+  hasSpareCalls,
   initialRateLimit,
   parseRateLimit,
   type Quota,
   type RateLimitState,
   type ReservationRequest,
   reserve,
+  reserveJointly,
   storedRateLimit,
   tokenInterval,
 } from '../../lambda/quota/rate-limit.ts';
@@ -76,6 +79,8 @@ describe('token interval', () => {
 describe('capacity of one attempt of the sweep', () => {
   test.each([
     ['half of 100 calls a minute', of(100), { together: 5, inAttempt: 2 * (1 + 9) }],
+    ['nine calls a minute', of(9, 1), { together: 2, inAttempt: 3 }],
+    ['a pair that lasts a whole attempt', of(293, 1, hour), { together: 5, inAttempt: 2 }],
     ['20 calls an hour', of(20, 1, hour), { together: 2, inAttempt: 2 }],
     ['one call an hour', of(1, 1, hour), { together: 1, inAttempt: 1 }],
     ['less than one call an hour', of(1, 0.5, hour), { together: 0, inAttempt: 1 }],
@@ -125,6 +130,8 @@ describe('reservation', () => {
       { fresh: false, expected: 12 },
       5,
     ],
+    ['sweep, interval of 18 seconds', of(200, 1, hour), { fresh: false, expected: 12 }, 5],
+    ['sweep, interval of exactly half an attempt', of(293, 1, hour), { fresh: false, expected: 12 }, 2],
     ['pairs: whole pairs only', of(100), { expected: 5, together: 2 }, 4],
     [
       'pairs of the sweep: one pair although half of the burst is one call',
@@ -166,6 +173,89 @@ describe('reservation', () => {
     const reservation = reserved(initialRateLimit, { expected: 3 });
     const ends = [3, 2, 1].map(left => Math.round((validUntil(reservation, left) - now) / intervalMs));
     expect(ends).toEqual([1, 2, 3]);
+  });
+});
+
+describe('calls of several requests', () => {
+  const { intervalMs } = tokenInterval(initialRateLimit, quota);
+  const kinds = ({ reservations }: ReturnType<typeof reserveJointly>) => reservations.map(({ kind }) => kind);
+
+  test('start at the latest of their times', () => {
+    const { reservations, step } = reserveJointly(
+      initialRateLimit,
+      [now, now + 50].map(at => request({ now: at })),
+      quota,
+    );
+    expect(reservations).toMatchObject([{ at: now + 50 }, { at: now + 50 }]);
+    expect(step).toMatchObject({ from: now + 50, by: 2 * intervalMs });
+  });
+
+  test.each([
+    ['fresh', [{ expected: 2 }, { expected: 5 }, { expected: 1 }]],
+    ['of the sweep', [{ fresh: false, expected: 2 }, { fresh: false }]],
+    ['mixed', [{ fresh: false, expected: 5 }, { expected: 3 }]],
+  ])('%s: can be reserved up to the latest token time, and not with a later one', (_, wanted) => {
+    const requests = wanted.map(more => request(more));
+    for (const notBefore of [0, now + 1.5 * intervalMs]) {
+      const state = { notBefore };
+      const joint = reserveJointly(state, requests, quota);
+      expect(kinds(joint)).not.toContain('rate-limited');
+      const { atMost } = joint.step;
+      expect(kinds(reserveJointly({ notBefore: atMost }, requests, quota))).toEqual(kinds(joint));
+      expect(kinds(reserveJointly({ notBefore: atMost + 1 }, requests, quota))).toContain('rate-limited');
+    }
+  });
+});
+
+describe('times that no correct clock can have written', () => {
+  const { intervalMs } = tokenInterval(initialRateLimit, quota);
+  const breaker = { code: 'failures', trips: 2, openUntil: now + hour + 2 * minute, openedAt: now + 2 * minute };
+  const failures = { count: 3, receipts: ['a'], since: now + 2 * minute };
+  const latest = now + 5 * intervalMs + 2 * minute;
+  const reservedForShopUntil = now + hour + 2 * minute;
+  const possible = { notBefore: latest, reservedForShopUntil, breaker, failures, limit: 100 };
+
+  test('latest times that are possible: stay', () => {
+    expect(correctTimes(possible, now, quota)).toBe(possible);
+    expect(correctTimes(initialRateLimit, now, quota)).toBe(initialRateLimit);
+  });
+
+  test.each<[string, Partial<RateLimitState>, Partial<RateLimitState>]>([
+    ['token time', { notBefore: latest + 1 }, { notBefore: now + 5 * intervalMs }],
+    [
+      'end of the breaker',
+      { breaker: { ...breaker, openUntil: now + hour + 2 * minute + 1 } },
+      { breaker: { ...breaker, openUntil: now, openedAt: now } },
+    ],
+    [
+      'start of the breaker',
+      { breaker: { ...breaker, openedAt: now + 2 * minute + 1 } },
+      { breaker: { ...breaker, openUntil: now, openedAt: now } },
+    ],
+    [
+      'first failure',
+      { failures: { ...failures, since: now + 2 * minute + 1 } },
+      { failures: { ...failures, since: now } },
+    ],
+  ])('%s a millisecond later: is corrected, and the others stay', (_, impossible, corrected) => {
+    expect(correctTimes({ ...possible, ...impossible }, now, quota)).toEqual({
+      ...possible,
+      failures: { ...failures, since: now },
+      ...corrected,
+    });
+  });
+
+  test('end of the time for the shop: is removed', () => {
+    const { reservedForShopUntil: _, ...others } = possible;
+    const state = correctTimes({ ...possible, reservedForShopUntil: reservedForShopUntil + 1 }, now, quota);
+    expect(state).toStrictEqual({ ...others, failures: { ...failures, since: now } });
+  });
+
+  test('row without other times: gets none', () => {
+    const old = { count: 1, receipts: ['a'] };
+    const state = { notBefore: latest + 1, failures: old };
+    expect(correctTimes(state, now, quota)).toStrictEqual({ notBefore: now + 5 * intervalMs, failures: old });
+    expect(correctTimes({ notBefore: latest + 1 }, now, quota)).toStrictEqual({ notBefore: now + 5 * intervalMs });
   });
 });
 
@@ -261,6 +351,17 @@ describe('spare call', () => {
     ['500 calls an hour', of(1000, 0.5, hour)],
   ])('%s: are never spare', (_, small) => {
     expect(reserve(initialRateLimit, spare(), small)).toMatchObject({ kind: 'rate-limited', code: 'no-spare-calls' });
+  });
+
+  test('quota of three calls: one is spare, if the sweep waits for it for at most ten seconds', () => {
+    const interval = { allowed: 40, burst: 4, intervalMs: 5000, lateMs: second };
+    expect(hasSpareCalls(interval)).toBe(true);
+    expect(hasSpareCalls({ ...interval, intervalMs: 5001 })).toBe(false);
+  });
+
+  test('latest token time with which it can be reserved: leaves two calls', () => {
+    const one = reserve(initialRateLimit, spare(), quota);
+    expect(one).toMatchObject({ kind: 'reserved', atMost: now + 2 * intervalMs });
   });
 
   test('what is left is reserved for the shop: waits', () => {

@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { parseRateLimit, type Quota, type Reservation, tokenInterval } from '../../lambda/quota/rate-limit.ts';
-import { createRateLimiter } from '../../lambda/quota/rate-limiter.ts';
+import {
+  initialRateLimit,
+  parseRateLimit,
+  type Quota,
+  type Reservation,
+  tokenInterval,
+} from '../../lambda/quota/rate-limit.ts';
+import { createRateLimiter, readRateLimit } from '../../lambda/quota/rate-limiter.ts';
 import { type MemoryRows, memoryRows } from '../support/memory-rows.ts';
 import {
   hour,
@@ -193,6 +199,28 @@ describe('several processes', () => {
     expect(await one!.reserve(request())).toMatchObject({ kind: 'reserved', probe: false });
   });
 
+  test('spare call of a process that does not know the latest reservations: leaves two calls', async () => {
+    const [one, other] = limiters(2, memoryRows());
+    await Promise.all([one!.reserve(request()), other!.prefetch()]);
+    await other!.prefetch();
+    await one!.reserve(request({ expected: 2 }));
+    const spare = { fresh: false, spare: true, latest: now };
+    expect(await other!.reserve(request(spare))).toMatchObject({ kind: 'rate-limited', code: 'rate-limited' });
+  });
+
+  test('observed calls of a row that changes at every write: fail after 50 tries', async () => {
+    let writes = 0;
+    const contested: VersionedStore = {
+      ...down,
+      write: async () => {
+        writes += 1;
+        return { written: false, row: { revision: writes, value: {} } };
+      },
+    };
+    expect(await createRateLimiter('main', quota, contested).observe(observed(response(429)))).toBeUndefined();
+    expect(writes).toBe(50);
+  });
+
   test('row that changes at every write: the reservation fails after 50 tries', async () => {
     let writes = 0;
     const contested: VersionedStore = {
@@ -204,6 +232,92 @@ describe('several processes', () => {
     };
     expect(await createRateLimiter('main', quota, contested).reserve(request())).toEqual(unavailable);
     expect(writes).toBe(50);
+  });
+});
+
+describe('known row', () => {
+  /** One process over rows whose next answer of one kind arrives only after `arrive` is called. */
+  const withLateAnswer = (method: 'advance' | 'write') => {
+    const rows = memoryRows();
+    const { promise, resolve: arrive } = Promise.withResolvers<void>();
+    let isLate = true;
+    const answer = async <Result>(work: Promise<Result>): Promise<Result> => {
+      const result = await work;
+      if (!isLate) return result;
+      isLate = false;
+      await promise;
+      return result;
+    };
+    const store: VersionedStore = {
+      ...rows,
+      advance: (...args) => (method === 'advance' ? answer(rows.advance(...args)) : rows.advance(...args)),
+      write: (...args) => (method === 'write' ? answer(rows.write(...args)) : rows.write(...args)),
+    };
+    return { rows, arrive, limiter: createRateLimiter('main', quota, store) };
+  };
+  const blocked = { kind: 'rate-limited', until: now + minute, code: 'voucherify-429' };
+
+  test('answer of a reservation that arrives late: does not hide a breaker that opened meanwhile', async () => {
+    const { rows, limiter, arrive } = withLateAnswer('advance');
+    rows.rows.set(key, { revision: 1, value: {} });
+    await limiter.prefetch();
+    const reservation = limiter.reserve(request());
+    await new Promise(resolve => setImmediate(resolve));
+    await limiter.observe(observed(response(429)));
+    arrive();
+    expect(await reservation).toMatchObject({ kind: 'reserved' });
+    expect(limiter.blockedBy('key-1', now)).toEqual(blocked);
+  });
+
+  test('answer of a write that arrives late: does not hide a breaker that opened meanwhile', async () => {
+    const { rows, limiter, arrive } = withLateAnswer('write');
+    const first = limiter.observe(observed(noResponse));
+    await limiter.prefetch();
+    await limiter.observe(observed(response(429)));
+    arrive();
+    await first;
+    expect(limiter.blockedBy('key-1', now)).toEqual(blocked);
+    expect(rateLimitIn(rows)?.breaker).toMatchObject({ code: 'voucherify-429' });
+  });
+
+  test('token time: is known after each write, so that a refusal needs only one read', async () => {
+    const rows = memoryRows();
+    const limiter = createRateLimiter('main', quota, rows);
+    const late = request({ fresh: false, latest: now + second });
+    await limiter.reserve(request({ expected: 5 }));
+    expect(await limiter.reserve(late)).toMatchObject({ kind: 'rate-limited' });
+    expect(rows.calls).toEqual(['advance', 'read']);
+    await limiter.observe(observed(noResponse));
+    expect(await limiter.reserve(late)).toMatchObject({ kind: 'rate-limited' });
+    expect(rows.calls).toEqual(['advance', 'read', 'write', 'read']);
+    await limiter.reserve(request({ latest: now + minute, expected: 5 }));
+    expect(await limiter.reserve(request({ fresh: false, latest: now + 9 * intervalMs }))).toMatchObject({
+      kind: 'rate-limited',
+      until: now + 10 * intervalMs,
+    });
+    expect(rows.calls.slice(4)).toEqual(['advance', 'read']);
+  });
+
+  test('step of the token time: names the time that is known', async () => {
+    const rows = memoryRows();
+    const known: number[] = [];
+    const advance: VersionedStore['advance'] = (row, revision, step) => {
+      known.push(step.known);
+      return rows.advance(row, revision, step);
+    };
+    const limiter = createRateLimiter('main', quota, { ...rows, advance });
+    await limiter.reserve(request());
+    await limiter.reserve(request());
+    expect(known).toEqual([0, now + intervalMs]);
+  });
+
+  test('state for the operator: is that of the row, the initial one without a row, and none if it is unreadable', async () => {
+    const rows = memoryRows();
+    expect(await readRateLimit('main', rows)).toEqual(initialRateLimit);
+    rows.rows.set(key, { revision: 1, value: { limit: 50 }, tokenTime: now });
+    expect(await readRateLimit('main', rows)).toEqual({ notBefore: now, limit: 50 });
+    rows.rows.set(key, { revision: 1, value: [] });
+    expect(await readRateLimit('main', rows)).toBeUndefined();
   });
 });
 
@@ -244,6 +358,31 @@ describe('process whose clock is a day fast', () => {
     expect(await second!.reserve(request({ fresh: false }))).toMatchObject({ kind: 'rate-limited' });
     expect(rows.rows.get(key)).toEqual(row);
     expect(row?.tokenTime).toBeGreaterThan(now + 2 * hour);
+  });
+
+  test('time that two processes correct at once: the second one reads the row again', async () => {
+    const rows = memoryRows();
+    const [fast, correct] = limiters(2, rows);
+    await fast!.reserve(request({ now: now + day }));
+    const moveBack: VersionedStore['moveBack'] = async (...args) => {
+      await correct!.reserve(request());
+      return rows.moveBack(...args);
+    };
+    const second = createRateLimiter('main', quota, { ...rows, moveBack });
+    await second.prefetch();
+    rows.calls.length = 0;
+    expect(await second.reserve(request())).toMatchObject({ kind: 'reserved' });
+    const first = ['advance', 'moveBack', 'write', 'advance'];
+    expect(rows.calls).toEqual([...first, 'moveBack', 'read', 'advance']);
+  });
+
+  test('time that is possible for the latest of several requests: stays', async () => {
+    const rows = memoryRows();
+    const tokenTime = now + second + 5 * intervalMs + 2 * minute;
+    rows.rows.set(key, { revision: 1, value: {}, tokenTime });
+    const limiter = createRateLimiter('main', quota, rows);
+    await Promise.all([now, now + second].map(at => limiter.reserve(request({ now: at }))));
+    expect(rows.rows.get(key)?.tokenTime).toBe(tokenTime);
   });
 
   test('open breaker: the others send one probe at once, and its response closes the breaker', async () => {
@@ -309,6 +448,7 @@ describe('unavailable row', () => {
     rows.rows.set(key, { revision: 7, value: { limit: 'many' } });
     expect(await limiter.reserve(request())).toEqual(unavailable);
     expect(limiter.blockedBy('key-1', now)).toEqual(unavailable);
+    expect(limiter.failingSince()).toBeUndefined();
     expect(limiter.capacity().together).toBeGreaterThanOrEqual(1);
     await limiter.observe(observed(response(200)));
     expect(rows.rows.get(key)?.revision).toBe(7);
@@ -323,7 +463,7 @@ describe('unavailable row', () => {
     rows.rows.clear();
     expect(await limiter.reserve(request())).toMatchObject({ kind: 'reserved', at: now });
     expect(rows.rows.get(key)?.revision).toBe(1);
-    await limiter.reserve(request());
+    await limiter.observe(observed(response(429)));
     rows.rows.set(key, { revision: 1, value: {}, tokenTime: now + 5000 });
     expect(await limiter.reserve(request({ expected: 5 }))).toMatchObject({ kind: 'reserved', at: now + 5000 });
   });

@@ -13,7 +13,7 @@ const back = { source_id: 'crm-10042', email: 'ADA@example.com ' };
 const reappeared = (harness: Harness) => harness.alarms().filter(alarm => alarm === 'erased-person-reappeared');
 
 describe('event of a customer', () => {
-  test('erased person: gets one signed addendum and an alarm, and nobody is deleted', async () => {
+  test('erased person: gets one signed addendum and an alarm, and no customer is deleted', async () => {
     const { harness, receipt, later } = await erasedPerson();
     await harness.sweepAndVerify();
     const calls = harness.sent.length;
@@ -98,12 +98,32 @@ describe('event of a customer', () => {
     expect(reappeared(harness)).toEqual([]);
   });
 
-  test('person without an erasure, or with an open one: makes no addendum', async () => {
+  test('person without an erasure: is taken', async () => {
     const harness = createHarness({ reappearance: {} });
-    const hmacs = await harness.services.pseudonymizer();
-    const subject = hmacs.subject({ kind: 'source_id', value: 'crm-10042' });
     expect((await harness.sendEvent(customerEvent({ at: fixtureTime, customer: back }))).status).toBe(204);
-    expect(await harness.store.findErased(subject)).toEqual([]);
+  });
+
+  test.each([
+    { what: 'identifier of the request', kind: 'email', value: 'zoe@example.com' },
+    { what: 'identifier that only the customer has', kind: 'source_id', value: 'crm-7' },
+  ])('erasure that is being stored, $what: the event is to be repeated', async ({ kind, value }) => {
+    const { harness, id, at, close } = await almostErased();
+    const event = customerEvent({ at, customer: { [kind]: value, created_at: new Date(at).toISOString() } });
+    expect(await harness.sendEvent(event)).toMatchObject({ status: 503, headers: { 'retry-after': '240' } });
+    expect(harness.alarms()).toEqual([]);
+    await close();
+    expect((await harness.sendEvent(event)).status).toBe(204);
+    expect(await harness.store.addendaOf(id)).toMatchObject([{ matched: [kind] }]);
+  });
+
+  test('erasure that is not finished, and the customer was created long ago or minutes before: is taken', async () => {
+    const { harness, id, at, close } = await almostErased();
+    const email = 'zoe@example.com';
+    for (const created_at of ['2025-01-01T00:00:00Z', new Date(at - 241_000).toISOString()]) {
+      expect((await harness.sendEvent(customerEvent({ at, customer: { email, created_at } }))).status).toBe(204);
+    }
+    await close();
+    expect(await harness.store.addendaOf(id)).toEqual([]);
   });
 
   test('import of many customers: the erasures beside it make the same calls at the same times, and leave the same rows', async () => {
@@ -204,31 +224,59 @@ function fail(): never {
   throw storeUnavailable();
 }
 
-/** A person who was erased by e-mail address; only the customer in Voucherify has a source_id. */
-async function erasedByEmail(options: HarnessOptions = {}) {
+/** A person whose customer is deleted, and the write that closes the receipt waits for `close`. Its time is before `at`. */
+async function almostErased() {
+  const [isClosing, mayClose] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()];
+  const { harness, receipt: closed } = erasedByEmail({
+    change: ({ store }) => ({
+      store: {
+        ...store,
+        replace: async (next, also) => {
+          if (next.state === 'erased') {
+            isClosing.resolve(next.id);
+            await mayClose.promise;
+          }
+          return store.replace(next, also);
+        },
+      },
+    }),
+  });
+  const id = await isClosing.promise;
+  const close = async () => {
+    mayClose.resolve();
+    expect((await closed).state).toBe('erased');
+  };
+  return { harness, at: harness.clock.now + 1, id, close };
+}
+
+/** A person who is erased by e-mail address; only the customer in Voucherify has a source_id. */
+function erasedByEmail(options: HarnessOptions = {}) {
   const harness = createHarness({ platforms: {}, customers: [], reappearance: {}, ...options });
   harness.addCustomer({ source_id: 'crm-7', email: 'zoe@example.com' });
-  const { receipt } = await harness.erase(one('email', 'zoe@example.com'));
-  expect(receipt.state).toBe('erased');
+  const receipt = harness.erase(one('email', 'zoe@example.com')).then(erased => erased.receipt);
   return { harness, receipt, later: harness.clock.now + 3_600_000 };
 }
 
 describe('identifier that only the deleted customer had', () => {
   test('same source_id, another e-mail address: makes an addendum', async () => {
-    const { harness, receipt, later } = await erasedByEmail();
+    const { harness, later, ...erased } = erasedByEmail();
+    const receipt = await erased.receipt;
+    expect(receipt.state).toBe('erased');
     const customer = { source_id: 'crm-7', email: 'new@example.com' };
     expect(await harness.sendEvent(customerEvent({ at: later, customer }))).toMatchObject({ status: 204 });
     expect(await harness.store.addendaOf(receipt.id)).toMatchObject([{ matched: ['source_id'] }]);
   });
 
   test('event from before the erasure: makes none', async () => {
-    const { harness, receipt, later } = await erasedByEmail();
+    const { harness, later, ...erased } = erasedByEmail();
+    const receipt = await erased.receipt;
     await harness.sendEvent(customerEvent({ at: later - 2 * 3_600_000, customer: { source_id: 'crm-7' } }));
     expect(await harness.store.addendaOf(receipt.id)).toEqual([]);
   });
 
   test('evidence and rows: contain no identifier, and the evidence only HMACs of the request', async () => {
-    const { harness, receipt } = await erasedByEmail();
+    const { harness, ...erased } = erasedByEmail();
+    const receipt = await erased.receipt;
     const { subject } = await harness.services.pseudonymizer();
     expect(receipt.resolvedHmacs).toContain(subject({ kind: 'source_id', value: 'crm-7' }));
     expect(JSON.stringify(receipt)).not.toMatch(/crm-7|zoe/);

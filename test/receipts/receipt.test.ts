@@ -4,12 +4,12 @@ import {
   createReceipt,
   deadlineUsedPercent,
   dueAtOf,
-  erasedHmacs,
   holdCheckMs,
   holdReceipt,
   isClosingDecided,
   isFinal,
   isHeld,
+  lookUpHmacs,
   markAnsweredInProgress,
   maxCustomersFor,
   needsNoPersonalData,
@@ -236,12 +236,11 @@ describe('legal hold of a receipt', () => {
 });
 
 describe('facts of a closed receipt', () => {
-  test('look-up rows: name what the deleted customers had only if they were erased', () => {
+  test('look-up rows: name each identifier of the request and of the pinned customers once', () => {
     const receipt = claimedOnce({ resolvedHmacs: ['subject', 'resolved'] });
-    expect(erasedHmacs({ ...receipt, state: 'erased' })).toEqual(['subject', 'resolved']);
-    expect(erasedHmacs({ ...receipt, state: 'no-match' })).toEqual(['subject']);
+    expect(lookUpHmacs(receipt)).toEqual(['subject', 'resolved']);
     const { resolvedHmacs: _, ...without } = receipt;
-    expect(erasedHmacs({ ...without, state: 'erased' })).toEqual(['subject']);
+    expect(lookUpHmacs(without)).toEqual(['subject']);
   });
 
   test('counts after the deletion: are missing where something was counted and deleted', () => {

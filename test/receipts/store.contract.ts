@@ -50,36 +50,39 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
 
       test('erased receipt: is found by its subjects with its time and expiry; no other receipt is', async () => {
         const receipt = await accepted(receiptOf());
-        expect(await store.findErased('mac-of-email')).toEqual([]);
+        expect(await store.findErased('mac-of-email')).toEqual({ erased: [], hasOpen: true });
         await store.replace(closed(receipt), { deletePersonalData: true });
-        const found = [{ id: 'receipt-1', erasedAt: now, expiresAt }];
+        const found = { erased: [{ id: 'receipt-1', erasedAt: now, expiresAt }], hasOpen: false };
         expect(await store.findErased('mac-of-email')).toEqual(found);
         expect(await store.findErased('mac-of-source-id')).toEqual(found);
-        expect(await store.findErased('mac-of-another')).toEqual([]);
+        expect(await store.findErased('mac-of-another')).toEqual({ erased: [], hasOpen: false });
         const other = await accepted(receiptOf({ id: 'receipt-2' }));
+        expect(await store.findErased('mac-of-email')).toEqual({ ...found, hasOpen: true });
         await store.replace({ ...closed(other), state: 'no-match' }, { deletePersonalData: true });
         expect(await store.findErased('mac-of-email')).toEqual(found);
       });
 
-      test('what only a deleted customer had: finds the receipt once it is erased, and never another outcome', async () => {
+      test('what only a pinned customer has: finds the receipt from then on, and as erased only with this outcome', async () => {
         const resolvedHmacs = ['mac-of-resolved'];
-        const receipt = await accepted(receiptOf());
-        const pinned = next(receipt, { resolvedHmacs });
-        await store.replace(pinned);
-        expect(await store.findErased('mac-of-resolved')).toEqual([]);
+        const pins = { project: 'main', pins: [] };
+        const pinned = next(await accepted(receiptOf()), { resolvedHmacs });
+        await store.replace(pinned, { pins });
+        expect(await store.findErased('mac-of-resolved')).toEqual({ erased: [], hasOpen: true });
         await store.replace(closed(pinned), { deletePersonalData: true });
-        expect(await store.findErased('mac-of-resolved')).toEqual([{ id: 'receipt-1', erasedAt: now, expiresAt }]);
+        const found = { erased: [{ id: 'receipt-1', erasedAt: now, expiresAt }], hasOpen: false };
+        expect(await store.findErased('mac-of-resolved')).toEqual(found);
         const other = next(await accepted(receiptOf({ id: 'receipt-2' })), { resolvedHmacs });
-        await store.replace(other);
+        await store.replace(other, { pins });
         await store.replace({ ...closed(other), state: 'refused' }, { deletePersonalData: true });
-        expect(await store.findErased('mac-of-resolved')).toHaveLength(1);
+        expect(await store.findErased('mac-of-resolved')).toEqual(found);
       });
 
       test('callback and signature after closing: do not change what was found', async () => {
         const end = closed(await accepted(receiptOf()));
         await store.replace(end, { deletePersonalData: true });
         await store.replace(next(end, { evidence: 'jws' }));
-        expect(await store.findErased('mac-of-email')).toEqual([{ id: 'receipt-1', erasedAt: now, expiresAt }]);
+        const found = { erased: [{ id: 'receipt-1', erasedAt: now, expiresAt }], hasOpen: false };
+        expect(await store.findErased('mac-of-email')).toEqual(found);
       });
 
       test('new addendum: is stored once, and due until it is signed', async () => {

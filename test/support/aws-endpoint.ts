@@ -63,7 +63,7 @@ export function dynamodbAt(endpoint: string, timeouts = patient): DynamoDBClient
   return new DynamoDBClient({ ...awsClientOptions(timeouts), ...emulated(endpoint) });
 }
 
-/** Nobody listens there: a port that was free a moment ago. */
+/** No process listens there: a port that was free a moment ago. */
 export async function deadEndpoint(): Promise<string> {
   const { endpoint, stop } = await startAwsEndpoint(() => {});
   await stop();

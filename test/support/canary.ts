@@ -45,7 +45,7 @@ function plainParts(planted: string): readonly string[] {
   ]);
 }
 
-/** Base64 of a part, wherever it begins within the three bytes of a group. */
+/** Base64 of a part that begins at any of the three bytes of a group. */
 function base64Parts(planted: string): readonly string[] {
   return windows(planted).flatMap(part =>
     [0, 1, 2].map(before => {

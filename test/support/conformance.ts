@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Answer, Wire } from './event.ts';
 import { jsonOrUndefined } from './event.ts';
 
-/** One message of a platform and what it must be answered; the format is described beside the fixtures. */
+/** One message of a platform and what it must be answered; the format is described in the folder of the fixtures. */
 export interface Fixture {
   readonly fixture: string;
   readonly clock: string;
@@ -53,7 +53,7 @@ export function wireOf({ request }: Fixture, path: string): Wire {
   return { method: request.method, path, headers: request.headers, body: request.rawBody };
 }
 
-/** Asserts the answer that a fixture expects; `<…>` stands for any text, and times may be a little later if allowed. */
+/** Asserts the answer that a fixture expects; `<…>` is any text, and times may be a little later if allowed. */
 export function expectAnswer(answer: Answer, expected: Expected, late = 0): void {
   expect(answer.status).toBe(expected.status);
   for (const [name, value] of Object.entries(expected.headers ?? {})) {

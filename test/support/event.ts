@@ -84,7 +84,7 @@ export function sendOver(url: string, { method = 'POST', path, headers, body }: 
   });
 }
 
-/** The same message with another value of a header, whatever the case of its name. */
+/** The same message with another value of a header; the case of its name does not matter. */
 export function withHeader(wire: Wire, name: string, value: string | readonly string[]): Wire {
   const others = Object.entries(wire.headers).filter(([other]) => other.toLowerCase() !== name.toLowerCase());
   return { ...wire, headers: { ...Object.fromEntries(others), [name]: value } };

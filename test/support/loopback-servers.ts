@@ -13,7 +13,7 @@ export interface Certificate {
   readonly cert: string;
 }
 
-/** The name that the certificate is for, beside the address. */
+/** The name that the certificate is for, in addition to the address. */
 export const loopbackName = 'loopback.example';
 
 /** A fresh self-signed certificate for 127.0.0.1 (RFC 5280), so that no key lies in the project. */
@@ -43,8 +43,8 @@ export function loopbackCertificate(): Certificate {
   };
 }
 
-function sequence(...services: readonly Buffer[]): Buffer {
-  return der(0x30, ...services);
+function sequence(...parts: readonly Buffer[]): Buffer {
+  return der(0x30, ...parts);
 }
 
 function octets(part: Buffer): Buffer {
@@ -55,8 +55,8 @@ function oid(hex: string): Buffer {
   return der(0x06, Buffer.from(hex, 'hex'));
 }
 
-function der(tag: number, ...services: readonly Buffer[]): Buffer {
-  const body = Buffer.concat(services);
+function der(tag: number, ...parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
   const long = Buffer.from([0x82, body.length >> 8, body.length & 0xff]);
   const length = body.length < 0x80 ? Buffer.from([body.length]) : long;
   return Buffer.concat([Buffer.from([tag]), length, body]);
@@ -106,7 +106,7 @@ const patient = { keepAliveTimeout: 60_000 };
 
 const open = new Set<Listening>();
 
-/** Closes whatever a test opened. */
+/** Closes all that a test opened. */
 export function closeServersAfterEach(): void {
   afterEach(async () => {
     await Promise.all([...open].map(server => server.close()));
@@ -123,7 +123,10 @@ export function serve(listener: RequestListener, certificate?: Certificate): Pro
 }
 
 export interface FreezingServer extends Listening {
-  /** From now on, resets each connection that exists now when a request arrives on it, as a NAT gateway does that has forgotten it. */
+  /**
+   * From now on, resets each connection that exists now when a request arrives on it, as a NAT gateway does that has
+   * forgotten it.
+   */
   readonly freeze: () => void;
 }
 

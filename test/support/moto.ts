@@ -58,7 +58,7 @@ async function announced(child: ChildProcess): Promise<string> {
   throw new Error(`moto_server did not start: ${printed.join('\n')}`);
 }
 
-/** Options of a client against an emulator, whatever AWS variables are set here. */
+/** Options of a client against an emulator, independent of the AWS variables of this machine. */
 export function emulated(endpoint: string) {
   return { endpoint, region: 'eu-west-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
 }

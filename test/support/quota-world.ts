@@ -72,7 +72,7 @@ export interface Process {
   client(fresh: boolean, expected?: ExpectedCalls, receipt?: string): TestClient;
 }
 
-/** A rate-limited client that returns the response beside its classification. */
+/** A rate-limited client that returns the response and its classification. */
 interface TestClient extends Omit<LimitedClient, 'send'> {
   send(call: HttpCall): Promise<(CallResult & { readonly result: HttpResult }) | RateLimited>;
 }

@@ -36,7 +36,7 @@ export const lookUps: LookUpResults = {
   ],
 };
 
-/** Whatever stands in `personal-data` and in `pins` must never show in an error. */
+/** No content of `personal-data` and `pins` may appear in an error. */
 export const personal = ['of-zoe', 'example.com', 'shop#1', 'callback-token', 'cust_secret'];
 
 export function receiptOf(facts: Partial<Receipt> = {}, projects: readonly string[] = ['main']): Receipt {

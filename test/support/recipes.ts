@@ -36,7 +36,7 @@ export interface RecipeFixture {
     readonly headers: Readonly<Record<string, string>>;
     readonly body: object;
   };
-  /** A message that erases no one. */
+  /** A message that erases no person. */
   readonly other: { readonly request: SentMessage; readonly reply: { readonly status: number } };
 }
 
@@ -77,7 +77,7 @@ export interface PullFixture
   /** A response after the last order. */
   readonly end: unknown;
   readonly callback: NonNullable<RecipeFixture['callback']>;
-  /** A response whose orders erase no one. */
+  /** A response whose orders erase no person. */
   readonly other: unknown;
 }
 

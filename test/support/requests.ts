@@ -4,11 +4,14 @@ import { ketch } from '../../lambda/platforms/ketch.ts';
 import type { CallbackNotice, CallbackRequest, CallContext, Platform } from '../../lambda/platforms/platform.ts';
 import { ketchSection } from './ketch.ts';
 
-export const ketchPlatform = ketch(ketchSection);
+/** Creates Ketch's platform, with the settings of the tests. */
+export function ketchPlatform(): Platform {
+  return ketch(ketchSection);
+}
 
 /** The one erasure that a body asks for. */
 export function readKetch(body: unknown, headers = { 'content-type': 'application/json' }): ErasureRequest {
-  const reading = ketchPlatform.parse(requestOf(body, headers));
+  const reading = ketchPlatform().parse(requestOf(body, headers));
   if (!('erase' in reading) || reading.erase.length !== 1) throw new Error('Ketch asks for one erasure');
   return reading.erase[0]!;
 }
@@ -25,7 +28,7 @@ export function callbackRequests(
 
 /** What a platform's calls are built with. It has no network. */
 export function callContext(secret: () => Promise<string>, now = 0): CallContext {
-  return { secret, now: () => now, sendPublic: () => Promise.reject(new Error('nobody is to be called')) };
+  return { secret, now: () => now, sendPublic: () => Promise.reject(new Error('no platform may be called')) };
 }
 
 /** A request as a platform's functions get it: an object as JSON, text and bytes as they are. */

@@ -1,4 +1,4 @@
-/** A clock that stands still until it runs, and then jumps from one wait to the next. */
+/** A clock that is stopped until it runs, and then jumps from one wait to the next. */
 export interface VirtualClock {
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -14,9 +14,13 @@ interface Waiting {
   readonly wake: () => void;
 }
 
-/** Creates a clock that stands at `start`. */
+/** More waits than any test needs: code that never ends fails soon, instead of running until the test is stopped. */
+const mostSteps = 100_000;
+
+/** Creates a clock that is stopped at `start`. */
 export function virtualClock(start: number): VirtualClock {
   let at = start;
+  let steps = 0;
   const waiting: Waiting[] = [];
   const next = async (until: number): Promise<boolean> => {
     // Everything that can continue without the clock continues first.
@@ -24,6 +28,8 @@ export function virtualClock(start: number): VirtualClock {
     const [first] = waiting;
     if (first === undefined || first.at > until) return false;
     waiting.shift();
+    steps += 1;
+    if (steps > mostSteps) throw new Error('virtual clock: something waits again and again without an end');
     at = first.at;
     first.wake();
     return true;

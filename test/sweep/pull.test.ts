@@ -97,7 +97,7 @@ function sectionFor(origin: string, pull: object = {}) {
   };
 }
 
-/** Sweeps after some time: what is due is pulled, erased and told. */
+/** Sweeps after some time: what is due is pulled, erased and reported. */
 async function sweepAfter({ harness }: Setup, ms: number): Promise<void> {
   harness.clock.now += ms;
   await harness.sweep();
@@ -181,7 +181,7 @@ describe('pull', () => {
 
 describe('pull: limits', () => {
   test.each<PauseScope>(['all', 'platform:acme'])(
-    'paused (%s): orders are stored and nobody is erased',
+    'paused (%s): orders are stored and no person is erased',
     async scope => {
       const setup = await setUp({ customers: [] });
       const { list, harness } = setup;
@@ -341,7 +341,7 @@ describe('pull: failing platform', () => {
   });
 
   test.each(['{}', JSON.stringify({ named: { apiKey: { current: 'a\nb'.repeat(10) } } })])(
-    'unusable secret: calls nobody, raises its alarm, and tries again',
+    'unusable secret: makes no call, raises its alarm, and tries again',
     async secret => {
       const setup = await setUp({ secrets: { 'erasure/platform/acme': secret } });
       const { harness, platform, list } = setup;
@@ -482,7 +482,7 @@ describe('pull: access token', () => {
     body: { access_token, token_type: 'bearer', expires_in },
   });
 
-  test('is fetched with the client credentials, and serves pull and callback until shortly before it expires', async () => {
+  test('token: is fetched with the client credentials, and serves pull and callback until shortly before it expires', async () => {
     const { setup, tokenCalls } = await setUpTokens();
     person(setup.harness, 'ann');
     setup.list.open.push(orderOf('ann'));
@@ -541,7 +541,7 @@ describe('pull: access token', () => {
     expect(setup.harness.alarms()).toEqual([]);
   });
 
-  test('refused when the outcome is told: is logged with its code, and told later', async () => {
+  test('refused when the outcome is reported: is logged with its code, and reported later', async () => {
     let isRefused = true;
     const { setup } = await setUpTokens(count => {
       if (count === 1) return given('token-1', 60);
@@ -557,7 +557,7 @@ describe('pull: access token', () => {
     expect(setup.list.told).toEqual({ 'order-ann': { done: true } });
   });
 
-  test('secret without a colon: calls nobody, and raises its alarm', async () => {
+  test('secret without a colon: makes no call, and raises its alarm', async () => {
     const { setup } = await setUpTokens();
     setup.harness.secrets['erasure/platform/acme'] = JSON.stringify({
       named: { client: { current: 'no-colon-in-it' } },

@@ -2,6 +2,7 @@ import { decodeJwt } from 'jose';
 import { describe, expect, test } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { decideRefusal } from '../../lambda/receipts/transitions.ts';
+import { processReceipt } from '../../lambda/sweep/process-receipt.ts';
 import { harnessWithCallbacks } from '../support/callback-harness.ts';
 import { ada, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
 import { response as answer } from '../support/voucherify-responses.ts';
@@ -309,6 +310,22 @@ describe('what cannot be counted', () => {
     const { deletions } = (await harness.receipt(id)).projects['main']!;
     expect(deletions[0]!.at - start).toBeLessThan(3000);
   });
+
+  test.each([
+    { othersWait: true, redemptions: 'erasures-wait' },
+    { othersWait: false, redemptions: 0 },
+  ])('erasure that waits for the quota, others behind it $othersWait: $redemptions', async turn => {
+    const project = { residue: true, quotaShare: 0.5, callsPerMinute: 100 };
+    const harness = counting({ project, limit: { calls: 100, periodSeconds: 60 } });
+    harness.addCustomer({ source_id: 'crm-2' });
+    await harness.accept(one('source_id', 'crm-1'));
+    await harness.sweep();
+    const { id } = await harness.accept(one('source_id', 'crm-2'));
+    const until = harness.clock.now + minute;
+    await processReceipt(id, { until, started: () => {}, othersWait: () => turn.othersWait }, harness.services);
+    expect((await harness.receipt(id)).state).toBe('erased');
+    expect(await residueOf(harness, id)).toMatchObject({ before: { redemptions: turn.redemptions } });
+  });
 });
 
 describe('counts with OAuth', () => {
@@ -340,7 +357,7 @@ describe('counts with OAuth', () => {
     expect([...byToken(false)]).not.toContain([...byToken(true)][0]);
   });
 
-  test('invalid_scope: cannot be counted, asks once, and the erasures go on', async () => {
+  test('invalid_scope: cannot be counted, asks once, and the erasures continue', async () => {
     const harness = counting({ project: { residue: true, auth: 'oauth' } });
     const calls: HttpCall[] = [];
     harness.intercept = (call, pass) => {

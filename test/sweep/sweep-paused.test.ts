@@ -174,7 +174,7 @@ describe('backlog under a pause', () => {
     expect(await sweepAfter(harness, minute)).toMatchObject({ held: 0, closed: count, paused: 0 });
   });
 
-  test('pause that is set during the sweep: the rest is neither claimed nor read one by one', async () => {
+  test('pause that is set during the sweep: the rest is not claimed, and not read one by one', async () => {
     const { harness, calls } = await backlog();
     harness.intercept = async (_, pass) => {
       await pauseOf(harness, 'project:main');
@@ -198,7 +198,7 @@ describe('backlog under a pause', () => {
     expect(await harness.sweep()).toMatchObject({ closed: count });
   });
 
-  test('refused by an operator: is closed all the same, also if the pauses cannot be read', async () => {
+  test('refused by an operator: is closed, also if the pauses cannot be read', async () => {
     let isReadable = true;
     const { harness } = await backlog(control => ({
       read: async keys => {

@@ -220,6 +220,14 @@ describe('OAuth token', () => {
     expect(harness.reads).toEqual([false, true]);
   });
 
+  test('failure that says nothing about the key: the newest key is not read', async () => {
+    const harness = tokenHarness();
+    harness.secret.newest = newKeys;
+    harness.sandbox.outage('error');
+    expect(await harness.token()).toMatchObject({ code: 'token-500' });
+    expect(harness.reads).toEqual([false]);
+  });
+
   test.each([
     ['the same', oldKeys],
     ['unusable', undefined],

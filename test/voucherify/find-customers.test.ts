@@ -116,7 +116,7 @@ describe('list of several pages', () => {
     for (let index = 0; index < 300; index += 1) harness.addCustomer({ email });
     const { receipt, outcome } = await harness.erase(one('email', email));
     expect(outcome).toMatchObject({ kind: 'needs-review' });
-    expect(receipt.reason).toBe('too-many-matches');
+    expect(receipt).toMatchObject({ reason: 'too-many-matches', projects: { main: { matched: 100 } } });
     expect(harness.deleted()).toEqual([]);
     expect(harness.sent).toHaveLength(1);
   });
@@ -226,6 +226,18 @@ describe('short page', () => {
     for (const row of [1, 2]) harness.addCustomer({ id: id(row), email });
     await harness.erase(one('email', email));
     expect(harness.deleted().toSorted()).toEqual([id(1), id(2)]);
+  });
+
+  test('has_more after the last row: the list ends at a page without a new row', async () => {
+    const harness = createHarness();
+    harness.addCustomer({ id: id(1), email });
+    harness.intercept = (call, pass) => {
+      if (call.url.pathname !== '/v1/customers') return pass();
+      const customers = call.url.searchParams.get('page') === '1' ? [{ id: id(1), email, created_at: before }] : [];
+      return response(200, { customers, total: 1, has_more: true });
+    };
+    expect((await harness.erase(one('email', email))).outcome).toMatchObject({ kind: 'erased' });
+    expect(lists(harness)).toHaveLength(2);
   });
 
   test.each([

@@ -100,6 +100,23 @@ describe('project', () => {
     expect(reads).toEqual(['erasure/voucherify/main']);
   });
 
+  test('activities: are counted on the first page of each customer, with the credentials of the attempt', async () => {
+    const page = { data: [{}, {}], has_more: true };
+    const { send, calls } = voucherifyAt({ now: () => now }, () => response(200, page));
+    const client = projectWith({}, { send }).project.client(receipt(), true);
+    expect(await client.countActivities(['cust_1', 'a/b'], until)).toBe(4);
+    expect(calls.map(({ call: { method, url, headers } }) => [method, url.href, headers['X-App-Token']])).toEqual([
+      ['GET', 'https://api.voucherify.io/v1/customers/cust_1/activity?limit=100', 'token-1'],
+      ['GET', 'https://api.voucherify.io/v1/customers/a%2Fb/activity?limit=100', 'token-1'],
+    ]);
+  });
+
+  test.each([{ total: 2 }, { data: 2 }, []])('activities in %j: cannot be counted', async body => {
+    const send = async () => response(200, body);
+    const client = projectWith({}, { send }).project.client(receipt(), true);
+    expect(await client.countActivities(['cust_1'], until)).toBe('no-list');
+  });
+
   test('OAuth, too little time for the token: the attempt starts, so that it can report it', async () => {
     const { project, calls } = projectWith({ auth: 'oauth' });
     const client = project.client(receipt(), true);

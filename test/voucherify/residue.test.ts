@@ -45,6 +45,7 @@ describe('counts of what Voucherify lists', () => {
 
   test.each([
     ...['a-token-timed-out', 'not-voucherify-503', 'voucherify-5031', 'voucherify-404', 'no-total', 'another-customer'],
+    'voucherify-token-503',
     ...['x503', '5031'],
   ])('%s: does not pass', code => {
     expect(isPassing(code)).toBe(false);

@@ -101,6 +101,12 @@ describe('source_id', () => {
 });
 
 describe('source_id that differs only in its spelling', () => {
+  test('two letters for a sharp s: is another source_id', async () => {
+    const harness = createHarness();
+    harness.intercept = () => response(200, { id: ben, source_id: 'stra\u00dfe', created_at: iso(0) });
+    expect(await resolved(harness, one('source_id', 'strasse'))).toMatchObject({ code: 'unasked-customer' });
+  });
+
   test.each([
     ['case', 'crm-1', 'CRM-1'],
     ['type', '1', 1],
@@ -264,6 +270,32 @@ describe('created-after guard', () => {
   );
 });
 
+describe('candidate', () => {
+  const candidateOf = async (customer: object) => {
+    const harness = createHarness();
+    harness.intercept = () =>
+      response(200, JSON.stringify({ id: ada, ...customer }).replace('"7n"', '12345678901234567890'));
+    const request = { identifiers: one('customer_id', ada), submittedAt: start, maxCustomers: 5 };
+    const { lookUps } = await resolve(request, context(clientOf(harness)));
+    return lookUps.results[0]?.candidates[0];
+  };
+
+  test.each([
+    [7, 'hmac of source_id 7'],
+    ['7n', 'hmac of source_id 12345678901234567890'],
+    ['crm-1', 'hmac of source_id crm-1'],
+  ])('source_id %j: has an HMAC, by which a legal hold finds the customer', async (source_id, mac) => {
+    const email = 'ada@example.com';
+    const subjectHmacs = [mac, `hmac of email ${email}`];
+    const candidate = { id: ada, seen: true, createdAt: iso(0), subjectHmacs };
+    expect(await candidateOf({ source_id, email, created_at: iso(0) })).toStrictEqual(candidate);
+  });
+
+  test.each([null, 7, undefined])('created_at %j: is left out, so that the look-up can be stored', async created_at => {
+    expect(await candidateOf({ created_at })).toStrictEqual({ id: ada, seen: true, subjectHmacs: [] });
+  });
+});
+
 describe('completed look-ups', () => {
   const sourceIds: readonly Identifier[] = [...one('source_id', 'crm-1'), ...one('source_id', 'crm-2')];
   const request = { identifiers: sourceIds, submittedAt: start, maxCustomers: 5 };
@@ -288,7 +320,7 @@ describe('completed look-ups', () => {
     const { client } = clientWith('app-1');
     const lookUps = complete('crm-1');
     const resolution = await resolve({ ...request, lookUps }, context(client));
-    expect(resolution).toEqual({ resolved: { kind: 'no-match' }, lookUps: complete('crm-1', 'crm-2') });
+    expect(resolution).toStrictEqual({ resolved: { kind: 'no-match' }, lookUps: complete('crm-1', 'crm-2') });
     const again = await resolve({ ...request, lookUps: resolution.lookUps }, context(clientWith().client));
     expect(again.lookUps).toBe(resolution.lookUps);
   });
@@ -307,6 +339,23 @@ describe('completed look-ups', () => {
     const { resolved: result, lookUps } = await resolve(email, context(client));
     expect(result).toMatchObject({ kind: 'retry', code: 'app-id-changed' });
     expect(lookUps.results).toEqual([]);
+  });
+
+  test('with as many pages as one attempt can read: is complete; with one more, needs review', async () => {
+    const email = { ...request, identifiers: one('email', 'ada@example.com') };
+    const read = async (mostPages: number) =>
+      (await resolve(email, { ...context(clientWith('app-1', 'app-1').client), mostPages })).resolved;
+    expect(await read(2)).toEqual({ kind: 'no-match' });
+    expect(await read(1)).toMatchObject({ kind: 'review', code: 'quota-too-small' });
+  });
+
+  test('on the last try: only a response that proves nothing is refused', async () => {
+    const harness = createHarness();
+    const lastTry = async () => (await resolve(request, { ...context(clientOf(harness)), isLastTry: true })).resolved;
+    harness.intercept = () => response(503, '');
+    expect(await lastTry()).toMatchObject({ kind: 'retry', code: 'voucherify-503' });
+    harness.intercept = () => response(200, '');
+    expect(await lastTry()).toEqual({ kind: 'refused' });
   });
 
   test('are returned with a failure of the next one', async () => {
@@ -340,6 +389,25 @@ describe('customers that are pinned already', () => {
     expect('candidates' in found && found.candidates.map(({ id }) => id)).toEqual([ben]);
     expect(await resolvedWith([ada], 1)).toMatchObject({ code: 'too-many-matches', matched: 1 });
     expect(await resolvedWith([ada, ben], 1)).toEqual({ kind: 'no-match' });
+  });
+
+  test('count once in a list of several pages', async () => {
+    const harness = createHarness();
+    const email = 'family@example.com';
+    const pages = [
+      [
+        { id: ada, email },
+        { id: ben, email },
+      ],
+      [{ id: cleo, email: 'other@example.com' }],
+    ];
+    harness.intercept = call => {
+      const page = pages[Number(call.url.searchParams.get('page')) - 1] ?? [];
+      return response(200, { customers: page.map(one => ({ ...one, created_at: iso(start) })), total: 3 });
+    };
+    const request = { identifiers: one('email', email), submittedAt: start, maxCustomers: 2, pinned: new Set([ada]) };
+    const { resolved: result } = await resolve(request, context(clientOf(harness)));
+    expect('candidates' in result && result.candidates.map(({ id }) => id)).toEqual([ben]);
   });
 
   test('one seen and one unseen customer: somebody was there, so that no other outcome is kept', async () => {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Returns whether a request comes from the page itself, from the address bar or from a link. Another web page could reach this machine
- * too: under a name of its own that resolves to 127.0.0.1 (so `Host` must be this server), or by a request whose answer
- * it cannot read but whose effect it wants (so a change needs the `Origin` of this server, and JSON).
+ * Returns whether a request comes from the page itself, from the address bar or from a link. Another web page could also reach
+ * this machine: under its own name that resolves to 127.0.0.1, so `Host` must be this server. Or by a request that changes
+ * something, without reading the response, so a change needs the `Origin` of this server, and JSON.
  */
 export function isFromThisPage(request: Pick<IncomingMessage, 'method' | 'headers'>, port: number): boolean {
   const { headers } = request;

@@ -21,7 +21,7 @@ interface RaisedAlarm {
 
 /** What happened in this run: the written receipts and the alarms of the log. It sees no identifiers. */
 export interface Journal {
-  /** Returns the same adapters, with a store and a log that also tell the journal. */
+  /** Returns the same adapters, with a store and a log that also inform the journal. */
   observe(adapters: Adapters): Adapters;
   /** The latest receipts, in no order. */
   receipts(): readonly SeenReceipt[];

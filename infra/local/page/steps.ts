@@ -60,8 +60,8 @@ function deleted({ receipt }: SeenReceipt): Found {
   if (proofs.length > 0 && (proofs.length >= pins || isFinal(receipt.state))) {
     return done(`${customers(proofs.length)} permanently deleted, with the proof of Voucherify.`, proofs.at(-1)?.at);
   }
-  if (isFinal(receipt.state)) return skipped('There was nobody to delete.');
-  return waiting(pins === 0 ? 'Nobody is deleted before the id is stored.' : waitText(receipt));
+  if (isFinal(receipt.state)) return skipped('There was no customer to delete.');
+  return waiting(pins === 0 ? 'No customer is deleted before the id is stored.' : waitText(receipt));
 }
 
 function calledBack({ receipt, calledBackAt }: SeenReceipt): Found {

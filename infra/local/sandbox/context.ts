@@ -74,7 +74,7 @@ export interface SandboxKeys {
   revoke(appId: string): void;
   /** Returns the key with exactly this id and token. */
   matching(appId: string | undefined, appToken: string | undefined): SandboxKey | undefined;
-  /** Returns the key with this id, whatever its token. */
+  /** Returns the key with this id. Its token may be any. */
   byAppId(appId: string): SandboxKey | undefined;
   /** Returns the projects that have ever had a key, in order of their first key. */
   projects(): readonly string[];

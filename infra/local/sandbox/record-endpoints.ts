@@ -70,8 +70,8 @@ export function respondToMemberships(
 }
 
 /**
- * List Customer Activity (Voucherify docs), only with `limit`: the first page. It has no total; `has_more` says whether there are
- * further pages.
+ * List Customer Activity (Voucherify docs), only with `limit`: the first page. It has no total; `has_more` says whether
+ * there are further pages.
  */
 export function respondToActivity(customer: StoredCustomer, query: URLSearchParams): SandboxAnswer {
   const { limit = '10', ...others } = Object.fromEntries(query);

@@ -2,7 +2,8 @@ import type { Caller } from './authenticate.ts';
 import { grantToken } from './authenticate.ts';
 import { isoNow, requestId, type SandboxContext } from './context.ts';
 import type { StoredCustomer } from './customer.ts';
-import { customerBody, respondToCreate, respondToList, respondToPermanentDeletion } from './customer-endpoints.ts';
+import { customerBody } from './customer-body.ts';
+import { respondToCreate, respondToList, respondToPermanentDeletion } from './customer-endpoints.ts';
 import { findCustomer, softDeleteCustomer } from './customers-table.ts';
 import { type RecordKind, respondToActivity, respondToMemberships, respondToRecords } from './record-endpoints.ts';
 import {

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { isoNow, requestId, type SandboxContext } from './context.ts';
 import type { StoredCustomer } from './customer.ts';
-import { customerBody } from './customer-endpoints.ts';
+import { customerBody } from './customer-body.ts';
 
 /** A message that a project webhook sends. */
 export interface WebhookMessage {

@@ -92,7 +92,8 @@ function withdrawn({ state, decisions = [] }: Receipt): string {
 
 function notRetried(receipt: Receipt): DecisionResult {
   const { queue, state } = receipt;
-  if (isWithdrawn(receipt)) return notPossible('the platform withdrew the request, and was told that it is refused');
+  if (isWithdrawn(receipt))
+    return notPossible('the platform withdrew the request, and got the reply that it is refused');
   if (queue === undefined) return { result: 'nothing', said: `already closed as ${state}: nothing to do` };
   return notPossible('a wrong customer was deleted for this receipt, so it deletes nothing more');
 }

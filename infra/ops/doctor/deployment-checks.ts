@@ -31,7 +31,7 @@ const unreadable =
   'the settings of the function cannot be read: check --stage and that you may do lambda:GetFunctionConfiguration';
 const fix = 'deploy the file, or pass the deployed one with --settings';
 
-/** Checks that someone gets the alarms. Without a confirmed subscription, nobody learns that an erasure is stuck. */
+/** Checks that someone gets the alarms. Without a confirmed subscription, no person learns that an erasure is stuck. */
 export const alarmsCheck: Check = {
   name: 'alarms',
   run: async ({ deployment, local, settings, names }) => {

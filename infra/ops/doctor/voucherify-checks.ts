@@ -144,11 +144,11 @@ export const rateLimitCheck: Check = {
 };
 
 async function checkRateLimit(name: string, { control, now, local }: CheckContext): Promise<readonly CheckResult[]> {
-  const pace = await readRateLimit(name, control);
-  if (pace === undefined) {
+  const state = await readRateLimit(name, control);
+  if (state === undefined) {
     return [bad(`${name}: its row cannot be parsed, so all calls are blocked: deploy the version that wrote it`)];
   }
-  const { breaker, reservedForShopUntil = 0 } = pace;
+  const { breaker, reservedForShopUntil = 0 } = state;
   if (breaker !== undefined && breaker.openUntil > now()) {
     const locally = local && `calls resume automatically then, if Voucherify works again: ${sandboxFix(local)}`;
     const fix = locally ?? breakerFixes[breaker.code] ?? resumesByItself;

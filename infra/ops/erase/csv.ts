@@ -22,7 +22,7 @@ export function parseCsv(text: string): readonly CsvRow[] {
   let begunAt = line;
   while (pattern.lastIndex < text.length) {
     const match = pattern.exec(text);
-    if (match === null) throw new OpsUsageError(`--csv: line ${line}: a quote is not closed, or stands inside a cell`);
+    if (match === null) throw new OpsUsageError(`--csv: line ${line}: a quote is not closed, or is inside a cell`);
     const [whole, quoted, plain = '', end = ''] = match;
     cells.push(quoted?.replaceAll('""', '"') ?? plain);
     line += whole.match(/\r\n|\r|\n/g)?.length ?? 0;

@@ -17,7 +17,7 @@ import {
 
 /**
  * Looks the people of a file up, or with `askedBy` accepts a request for each, and prints what happened. What was accepted
- * before is neither looked up nor sent again. Returns the exit code.
+ * before is not looked up or sent again. Returns the exit code.
  */
 export async function eraseFile(
   path: string,

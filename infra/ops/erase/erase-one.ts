@@ -51,7 +51,7 @@ const results = {
   erased: { exitCode: 0, tone: 'good', text: 'erased: permanently deleted, with proof' },
   'in-progress': { exitCode: 0, tone: 'warning', text: 'in progress: accepted, and the sweep finishes it' },
   'no-match': { exitCode: 3, tone: 'warning', text: 'no match: no customer has exactly this identifier' },
-  'needs-review': { exitCode: 1, tone: 'bad', text: 'needs review: nobody is deleted until an operator decides' },
+  'needs-review': { exitCode: 1, tone: 'bad', text: 'needs review: no customer is deleted until an operator decides' },
   'not-identifiable': { exitCode: 1, tone: 'bad', text: 'not identifiable: Voucherify cannot look this identifier up' },
   'created-later': { exitCode: 1, tone: 'bad', text: 'spared: every customer found was created after the request' },
   refused: { exitCode: 1, tone: 'bad', text: 'refused by an operator' },

@@ -92,7 +92,7 @@ function listMistakes(mistakes: readonly string[]): string {
   return [...mistakes.slice(0, maxListed), ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n');
 }
 
-/** In one order, whatever the order of the columns. */
+/** Always in the same order. The columns of the file may have another. */
 function identifiersOf(cells: readonly string[], kinds: readonly ManualKind[]): ManualIdentifier[] {
   const filled = kinds.flatMap((kind, at) => {
     const value = cells[at] ?? '';

@@ -10,7 +10,7 @@ const waitMs = 15_000;
 /** After so many of them in a row, which is five minutes, the preview ends. */
 const maxWaits = 20;
 
-/** Looks everybody up and prints how many match where. Deletes nothing. Returns exit code 1 if some were not looked up. */
+/** Looks all people up and prints how many match where. Deletes nothing. Returns exit code 1 if some were not looked up. */
 export async function printPreview(
   people: readonly Person[],
   { path, ...counts }: Counts & { readonly path: string },
@@ -29,7 +29,7 @@ export async function printPreview(
   );
   if (output.json) output.printJson({ ...counts, notLookedUp, projects: rows, unclear });
   else {
-    output.print(`preview of ${people.length} requests: nobody was deleted`);
+    output.print(`preview of ${people.length} requests: no customer was deleted`);
     if (counts.before > 0) output.print(`${counts.before} others of this file were accepted before`);
     printRows(rows, output);
     printUnclear(unclear, output);

@@ -4,7 +4,7 @@ import { awsClientOptions, callDeadline, errorNameOf, patientTimeouts } from '..
 import { Failure } from '../../../lambda/domain/failure.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
 import type { ManualEvent, ManualReply } from '../../../lambda/request/manual-event.ts';
-import { manualDoorPath } from '../../local/index.ts';
+import { manualRoutePath } from '../../local/index.ts';
 import { liveAlias, type Names } from '../../stack/names.ts';
 
 /**
@@ -69,7 +69,7 @@ export function sendToLocalRun(url: string): SendManual {
     const headers = { 'Content-Type': 'application/json', Origin: url };
     const body = JSON.stringify({ manual });
     const signal = AbortSignal.timeout(patientTimeouts.callMs);
-    const text = await fetch(`${url}${manualDoorPath}`, { method: 'POST', headers, body, signal }).then(
+    const text = await fetch(`${url}${manualRoutePath}`, { method: 'POST', headers, body, signal }).then(
       response => response.text(),
       () => {
         throw noReply('npm start does not answer');

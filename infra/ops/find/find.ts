@@ -68,7 +68,10 @@ async function find(args: ParsedArgs, context: OpsContext, output: Output): Prom
   return found.length === 0 ? 1 : 0;
 }
 
-/** A look-up row may be for an identifier that only the deleted customer had. Such a receipt is not a request by this identifier. */
+/**
+ * A look-up row may be for an identifier that only the deleted customer had. Such a receipt is not a request by this
+ * identifier.
+ */
 function isRequested({ subjectHmacs }: Receipt, subjects: readonly string[] | undefined): boolean {
   return subjects === undefined || subjectHmacs.some(hmac => subjects.includes(hmac));
 }

@@ -38,7 +38,7 @@ export async function createSettings(args: ParsedArgs, file: string, ask: Ask | 
   return formatSettings({ ...draft, platforms: sections, ...operations });
 }
 
-/** Returns the given values of fields by `PLATFORM.FIELD`. Throws {@link OpsUsageError} for one that nobody asks for. */
+/** Returns the given values of fields by `PLATFORM.FIELD`. Throws {@link OpsUsageError} for one that is not needed. */
 function givenFields(
   texts: readonly string[],
   platforms: readonly string[],

@@ -44,7 +44,7 @@ ${section('What this does not prove', limits)}
 const limits = [
   'That no data is left anywhere: it says what was requested and what Voucherify replied, not more',
   'Who the person was: it contains no names. The operator can show with the command “find” that it is about a certain person',
-  'That nobody changed the service: a person who can change its code, or its table before the signature, can change what is signed',
+  'That the service was not changed: a person who can change its code, or its table before the signature, can change what is signed',
 ] as const;
 
 const record = 'Record of an erasure request';

@@ -26,6 +26,7 @@ function countText(count: Count): string {
 /** What a code means, if its word does not say it. */
 const reasons: Readonly<Record<string, string>> = {
   'platform-waits': 'deleted at once',
+  'erasures-wait': 'other erasures waited',
   'no-total': 'no total',
   'rate-limited': 'no spare calls',
   'out-of-time': 'no time',

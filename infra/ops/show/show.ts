@@ -1,16 +1,15 @@
-import { type Evidence, evidenceOf } from '../../../lambda/receipts/evidence.ts';
-import { isDelayed } from '../../../lambda/receipts/preview.ts';
-import { dueAtOf, hasRefusedLookUps, isFinal, isHeld, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { evidenceOf } from '../../../lambda/receipts/evidence.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';
-import { readReceiptLike, reasonOf, usedPercent } from '../receipts.ts';
-import { isoSeconds, type Output, oneLine, toned } from '../terminal.ts';
-import { auditAnswers } from './audit-report.ts';
+import { readReceiptLike } from '../receipts.ts';
+import type { Output } from '../terminal.ts';
 import { certificateHtml } from './certificate.ts';
-import { type NextStep, nextStepFor } from './next-step.ts';
-import { type Reappearance, readReappearances, reappearanceHeading, reappearanceLines } from './reappearances.ts';
-import { parseSignedEvidence, type SignatureVerdict, type SignedEvidence, verifySignature } from './signed-evidence.ts';
+import { nextStepFor } from './next-step.ts';
+import { readReappearances } from './reappearances.ts';
+import { buildJson, buildLines, type ReceiptView, verdictTexts } from './receipt-view.ts';
+import { parseSignedEvidence, verifySignature } from './signed-evidence.ts';
 
 export const showCommand: Command = {
   summary: 'show one receipt: request, deletions, proof, decisions, callbacks',
@@ -84,7 +83,7 @@ function printJws(jws: string, output: Output): number {
 function printCertificate({ receipt, evidence, signature, reappearances }: ReceiptView, output: Output): number {
   if (signature === undefined || receipt.evidence === undefined) return reportUnsigned(receipt);
   const { verdict, disagreeing, keyId, at } = signature;
-  if (verdict !== 'good') return reportError(`no certificate: ${verdicts[verdict]}`);
+  if (verdict !== 'good') return reportError(`no certificate: ${verdictTexts[verdict]}`);
   if (disagreeing.length > 0) return reportError('no certificate: the receipt differs from the signed evidence');
   output.print(certificateHtml({ evidence, jws: receipt.evidence, keyId, at, reappearances }));
   return 0;
@@ -105,15 +104,6 @@ function reportError(line: string): number {
   return 1;
 }
 
-/** What `show` prints of one receipt: the evidence and its signature. */
-interface ReceiptView {
-  readonly receipt: Receipt;
-  readonly next: NextStep;
-  readonly evidence: Evidence;
-  readonly reappearances: readonly Reappearance[];
-  readonly signature?: Omit<SignedEvidence, 'evidence'> & { readonly verdict: SignatureVerdict };
-}
-
 function printReceipt(view: ReceiptView, now: number, output: Output): void {
   if (output.json) output.printJson(buildJson(view, now));
   else for (const line of buildLines(view, now)) output.print(line, line.startsWith(commandIndent) ? undefined : 4);
@@ -121,109 +111,3 @@ function printReceipt(view: ReceiptView, now: number, output: Output): void {
 
 /** A wrapped command could not be copied. */
 const commandIndent = '  npm run ';
-
-/** Returns the evidence and the current state, for scripts. */
-function buildJson({ receipt, next, evidence, reappearances, signature }: ReceiptView, now: number): object {
-  const { queue, nextAttemptAt, claims, lastResult, newRequest } = receipt;
-  return {
-    ...evidence,
-    reappearances,
-    waitsFor: queue ?? null,
-    nextAttemptAt: nextAttemptAt === undefined ? null : isoSeconds(nextAttemptAt),
-    lastResult: lastResult ?? null,
-    ...(next.commands.length === 0 ? {} : { next: next.commands }),
-    ...(newRequest === undefined ? {} : { newRequest: { ...newRequest, at: isoSeconds(newRequest.at) } }),
-    attempts: claims,
-    dueAt: isoSeconds(dueAtOf(receipt)),
-    deadlineUsedPercent: usedPercent(receipt, now),
-    signed: signature !== undefined,
-    ...(signature === undefined ? {} : { signature: { ...signature, at: isoSeconds(signature.at) } }),
-  };
-}
-
-function buildLines(view: ReceiptView, now: number): readonly string[] {
-  const { receipt, evidence } = view;
-  const sections = [
-    ...auditAnswers(evidence),
-    { heading: reappearanceHeading, lines: reappearanceLines(view.reappearances) },
-    { heading: 'Signature', lines: signatureLines(view) },
-  ];
-  return [
-    `receipt ${evidence.receipt}`,
-    ...stateLines(receipt, now),
-    ...newRequestLines(receipt),
-    ...eraseAgainLines(receipt),
-    ...nextLines(view.next),
-    ...sections.flatMap(({ heading, lines }) => ['', heading, ...lines.map(line => `  ${line}`)]),
-  ];
-}
-
-/** The state of the receipt and, if it is not finished, its next attempt. */
-function stateLines(receipt: Receipt, now: number): readonly string[] {
-  const { state, nextAttemptAt } = receipt;
-  if (isFinal(state)) return [state];
-  const used = `due at ${isoSeconds(dueAtOf(receipt))}, ${usedPercent(receipt, now)} % of the time used`;
-  const isDecided = nextAttemptAt === undefined || state === 'needs-review';
-  const at = isDelayed(receipt, now) ? (receipt.heldUntil ?? 0) : (nextAttemptAt ?? 0);
-  const next = isHeld(receipt) ? 'the legal hold' : isDecided ? 'a decision' : isoSeconds(at);
-  return [`${state}: ${reasonOf(receipt)}`, `next attempt: after ${next}; ${used}`, ...lookUpLines(receipt)];
-}
-
-function nextLines({ facts, commands, section }: NextStep): readonly string[] {
-  const heading = section === undefined ? [] : [`next: RUNBOOK.md#${section}`];
-  return [...facts, ...heading, ...commands.map(command => `  ${command}`)];
-}
-
-/** The progress of look-ups that take several attempts. */
-function lookUpLines({ projects }: Receipt): readonly string[] {
-  return Object.entries(projects).flatMap(([project, progress]) => {
-    const { lookedUp = 0, lookUpAgain = false } = progress;
-    const isContinued = lookedUp > 0 && (lookUpAgain || !hasRefusedLookUps(progress));
-    return isContinued ? [`project ${project}: ${lookedUp} look-ups done, continued at the next attempt`] : [];
-  });
-}
-
-/** Not part of this receipt's evidence: the new request gets its own receipt. */
-function newRequestLines({ newRequest }: Receipt): readonly string[] {
-  if (newRequest === undefined) return [];
-  const { at, actor, reason } = newRequest;
-  return [oneLine(`new request allowed at ${isoSeconds(at)} by ${actor}: ${reason}`)];
-}
-
-/** The other receipt has its own evidence. */
-function eraseAgainLines({ eraseAgain, erasesAgain }: Receipt): readonly string[] {
-  const first = erasesAgain === undefined ? [] : [`deletes again the customers of receipt ${erasesAgain}`];
-  if (eraseAgain === undefined) return first;
-  const { at, actor, reason } = eraseAgain;
-  return [
-    ...first,
-    oneLine(`deletion repeated for a new receipt, as decided at ${isoSeconds(at)} by ${actor}: ${reason}`),
-  ];
-}
-
-const verdicts: Readonly<Record<SignatureVerdict, string>> = {
-  good: 'the signature is valid',
-  bad: 'THE SIGNATURE IS INVALID: the evidence was changed',
-  'another-key': 'signed with another key: verify it with the key set published at that time',
-  unchecked: 'the signature was not verified: the key is unavailable',
-};
-
-function signatureLines({ receipt, signature }: ReceiptView): readonly string[] {
-  if (signature === undefined) return [unsignedLine(receipt)];
-  const { keyId, at, verdict, disagreeing } = signature;
-  const result = verdict === 'bad' ? toned('bad', verdicts.bad) : verdicts[verdict];
-  const row = `THE RECEIPT DIFFERS FROM THE SIGNED EVIDENCE: ${disagreeing.join(', ')}`;
-  return [
-    `signed at ${isoSeconds(at)} with the key ${keyId}; ${result}`,
-    disagreeing.length === 0 ? 'the receipt matches the signed evidence' : toned('bad', row),
-  ];
-}
-
-function unsignedLine({ queue, closedAt }: Receipt): string {
-  if (closedAt === undefined) return 'not signed: the receipt is not closed yet';
-  return queue === undefined
-    ? toned('bad', 'THE SIGNATURE IS MISSING: the receipt is finished but not signed')
-    : queue === 'callback'
-      ? 'not signed yet: signed after the callbacks are delivered'
-      : 'not signed yet: signed after the deleted customers are looked up again, at least a minute after the deletion';
-}

@@ -93,7 +93,7 @@ function placesOf(settings: ResolvedSettings, name: string): Values {
   ];
 }
 
-/** Some time in 2017: it may be the only value that tells one message from another. */
+/** Some time in 2017: it may be the only difference between two messages. */
 function timeValue(time: TimePlace | undefined): Values {
   if (time === undefined) return [];
   const { at, unit } = time;

@@ -29,7 +29,7 @@ export function judgeUnauthenticated(
 const acceptedText =
   'ACCEPTED WITH A WRONG SECRET: run npm run ops -- pause all --why "…", and check what runs at this URL';
 
-/** An acknowledgement can have an empty body. A page of another service is neither empty nor JSON. */
+/** An acknowledgement can have an empty body. A page of another service is not empty, and it is not JSON. */
 function isFromService(body: string): boolean {
   return body === '' || parseJson(body) !== undefined;
 }

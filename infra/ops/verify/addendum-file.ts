@@ -27,7 +27,7 @@ export type AddendumVerdict =
       readonly keyId: string;
       /** When it was signed, in epoch milliseconds. */
       readonly at: number;
-      /** Whether the evidence that it belongs to is in the file `RECEIPT.jws` beside it. */
+      /** Whether the evidence that it belongs to is in the file `RECEIPT.jws` in the same folder. */
       readonly hasEvidence: boolean;
     }
   | { readonly valid: false; readonly reason: string };
@@ -38,7 +38,7 @@ export function isAddendum(jws: string): boolean {
   return v.is(v.looseObject({ typ: v.literal(addendumType) }), header);
 }
 
-/** Verifies the text of an addendum in this file, also against the evidence beside it, if that is there. */
+/** Verifies the text of an addendum in this file, also against the evidence in the same folder, if that is there. */
 export async function verifyAddendumFile(file: string, text: string, keys: EvidenceKeys): Promise<AddendumVerdict> {
   const signed = verifyJws(text, keys, addendumType);
   if ('reason' in signed) return { valid: false, reason: signed.reason };
@@ -47,6 +47,6 @@ export async function verifyAddendumFile(file: string, text: string, keys: Evide
   const { output: addendum } = parsed;
   const evidence = await readFile(join(dirname(file), `${addendum.receipt}.jws`), 'utf8').catch(() => undefined);
   if (evidence !== undefined && evidenceDigest(evidence.trim()) !== addendum.evidenceSha256)
-    return { valid: false, reason: 'it belongs to other evidence than the file beside it' };
+    return { valid: false, reason: 'it belongs to other evidence than the file in the same folder' };
   return { valid: true, addendum, keyId: signed.keyId, at: addendum.iat * 1000, hasEvidence: evidence !== undefined };
 }

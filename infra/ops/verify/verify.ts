@@ -108,7 +108,7 @@ function describe(verdict: ValidFile): string {
   const { occurredAt, project, matched, receipt } = verdict.addendum;
   const target = verdict.hasEvidence
     ? `the evidence in ${receipt}.jws`
-    : `receipt ${receipt}, whose evidence is not beside it`;
+    : `receipt ${receipt}, whose evidence is not in the same folder`;
   const at = isoSeconds(Date.parse(occurredAt));
   return `reappearance at ${at} in project ${project}, same ${matched.join(' and ')}; addendum to ${target}`;
 }

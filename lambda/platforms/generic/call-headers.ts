@@ -14,7 +14,7 @@ export interface CallHeaders {
   render(context: CallContext, own?: TemplateVariables): Promise<Pick<CallbackRequest, 'headers' | 'dropToken'>>;
 }
 
-/** The access token of a platform, and the secret that it is asked with. */
+/** The access token of a platform, and the secret for requesting it. */
 type PlatformToken = AccessTokens & { readonly secret: string };
 
 /** Returns the token of a platform whose settings have an endpoint for it. Calls and callbacks share it. */

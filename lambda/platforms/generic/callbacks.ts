@@ -37,7 +37,7 @@ export function compileCallbacks(
     },
     buildCallbacks: async (notice, context) => {
       const template = bodies === undefined ? () => resultBody(notice) : valueFor(templates, wordOf(notice.outcome));
-      // The settings have nothing to tell for this outcome.
+      // The settings have no body for this outcome.
       if (template === undefined) return [];
       const keys = sign === undefined ? undefined : callbackKeys(await context.secret(), settings.proofs);
       const own = resultVariables(notice);

@@ -71,7 +71,7 @@ function entriesAt(list: string, { entry }: Message, isOnly: boolean): readonly 
   return entries;
 }
 
-/** A position in a list is no place: it would read one entry, whatever its type, and leave out the others. */
+/** A position in a list is no place: it would read one entry of any type, and leave out the others. */
 function identitiesAtPlaces(kinds: Found['kinds'], message: Message): Found {
   const identities = Object.keys(kinds).flatMap(place => {
     if (leadsThroughList(place, message))
@@ -100,8 +100,7 @@ export function namesIdentifier(place: string, { identifiers, each, pull }: Reso
 
 /** Returns a place from the root of the body: `*` stands for the entries of the list of orders. */
 function fromBody(place: string, list: string | undefined): string {
-  if (place.startsWith('message:')) return place.slice('message:'.length);
-  return list === undefined ? place : `${list}/*${place}`;
+  return list === undefined || place.startsWith('message:') ? place : `${list}/*${place}`;
 }
 
 /** Any key can be an entry of a list, so `*` matches every key. */

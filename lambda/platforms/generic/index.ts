@@ -1,6 +1,6 @@
 import { Failure } from '../../domain/failure.ts';
 import { type HttpRequest, isJson } from '../../domain/http.ts';
-import { type ParsedRequest, type Platform, plainErrorReply } from '../platform.ts';
+import type { ParsedRequest, Platform } from '../platform.ts';
 import { authentication } from './authentication.ts';
 import { compileHeaders, platformToken } from './call-headers.ts';
 import { type Callbacks, callbackTells, compileCallbacks } from './callbacks.ts';
@@ -46,11 +46,11 @@ export function generic(section: GenericSettings): Platform {
       callback?.when === 'always' ? ['erased', 'no-match', 'created-later', 'not-identifiable', 'refused'] : [],
     tells: (kind, hasCallbacks) => {
       const word = wordOf({ kind });
-      // Nobody waits for the reply to an order that was pulled.
+      // An order that was pulled has no reply.
       const isReplied = pull === undefined && !isAcknowledged && repliesTell(word, answers);
       return isReplied || (hasCallbacks && callback !== undefined && callbackTells(word, callback));
     },
-    sendsAgain: () => replies.toErasure.describe('in_progress').status >= 500,
+    sendsAgain: () => replies.toErasure.describe('in_progress').status === 503,
     hasStatusRoute: settings.hasStatusRoute,
     hasWithdrawalRoute: settings.hasWithdrawalRoute,
     sweepNeedsSecret: callback?.sign !== undefined || sent.length > 0,
@@ -61,7 +61,6 @@ export function generic(section: GenericSettings): Platform {
     verify,
     parse: request =>
       request.method === 'POST' ? parseMessage(request, settings, callbacks, replies) : parseQuestion(request, replies),
-    errorReply: (_, failure) => plainErrorReply(failure),
     buildCallbacks: callbacks.buildCallbacks,
   };
 }

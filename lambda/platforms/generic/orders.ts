@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CallbackTarget, ErasureRequest } from '../../domain/erasure.ts';
 import { Failure, failureOf } from '../../domain/failure.ts';
 import type { HttpRequest } from '../../domain/http.ts';
-import { parseStrictEntries, parseStrictJson } from '../../io/json.ts';
+import { parseStrictEntries } from '../../io/json.ts';
 import { identifiersOf } from './identifiers.ts';
 import { invalidAt, type Message, requiredText, valueAt, valueAtPlace } from './places.ts';
 import type { ResolvedSettings } from './resolve.ts';
@@ -29,8 +29,7 @@ export type CallbacksOf = (message: Message) => readonly CallbackTarget[];
  * Throws a {@link Failure} only for a body that is not JSON or no list where one must be.
  */
 export function readOrders(request: HttpRequest, settings: ResolvedSettings, callbacksOf: CallbacksOf) {
-  const parse = settings.each === '' ? parseStrictEntries : parseStrictJson;
-  const body = parse(request.rawBody);
+  const body = parseStrictEntries(request.rawBody);
   const messages: readonly Message[] = entriesOf(body, settings.each).map(entry => ({ request, body, entry }));
   const orders = messages.map(message => attempt(() => orderOf(message, settings, callbacksOf)));
   return {

@@ -1,13 +1,13 @@
-import type { Deletion, Outcome } from '../../domain/erasure.ts';
+import type { Outcome } from '../../domain/erasure.ts';
 import type { ErasureResult } from '../platform.ts';
 import { variablesIn } from './template.ts';
 
-/** The part of a result that replies and callbacks tell. */
+/** The part of a result that replies and callbacks contain. */
 export type ToldResult = Pick<ErasureResult, 'reference' | 'receiptId' | 'outcome' | 'receivedAt'>;
 
 export type OutcomeWord = (typeof words)[keyof typeof words];
 
-/** In the order in which one outcome stands for those of a list: not final, no success, then the others. */
+/** In the order in which one outcome represents those of a list: not final, no success, then the others. */
 const words = {
   'needs-review': 'needs_review',
   'in-progress': 'in_progress',
@@ -23,13 +23,16 @@ export function wordOf({ kind }: Pick<Outcome, 'kind'>): OutcomeWord {
   return words[kind];
 }
 
-/** Returns the result that stands for several. */
+/** Returns the result that represents several. */
 export function leadingResult(results: readonly ErasureResult[]): ErasureResult | undefined {
   const rank = ({ outcome }: ErasureResult) => Object.values(words).indexOf(wordOf(outcome));
   return results.toSorted((a, b) => rank(a) - rank(b))[0];
 }
 
-/** Returns what settings hold for an outcome. What they say for no match is used for `created_later` too, unless they name it. */
+/**
+ * Returns the value in settings for an outcome. The one for no match is also used for `created_later`, unless that has
+ * its own.
+ */
 export function valueFor<T>(values: { readonly [word in OutcomeWord | '*']?: T }, word: OutcomeWord): T | undefined {
   const similar = word === 'created_later' ? values.no_match : undefined;
   return values[word] ?? similar ?? values['*'];
@@ -37,7 +40,7 @@ export function valueFor<T>(values: { readonly [word in OutcomeWord | '*']?: T }
 
 const telling = ['outcome', 'final', 'completed', 'count'];
 
-/** Returns whether a platform can tell two outcomes apart by their bodies in settings. */
+/** Returns whether two outcomes have different bodies in settings, so that a platform can distinguish them. */
 export function areDistinct(one: unknown, other: unknown): boolean {
   const isTelling = variablesIn(one).some(name => telling.includes(name));
   return isTelling || JSON.stringify(one) !== JSON.stringify(other);
@@ -57,12 +60,9 @@ export function resultBody({ reference, receiptId, outcome }: ToldResult): objec
   const isFinal = 'deletions' in outcome;
   const open = { request_id: reference, receipt_id: receiptId, status: wordOf(outcome), final: isFinal };
   if (!isFinal) return { ...open, deletions: [] };
-  return { ...open, deletions: outcome.deletions.map(deletionBody), completed_at: isoTime(outcome.at) };
-}
-
-/** As Voucherify returned it. A customer that was already gone has no such response. */
-function deletionBody({ project, proof, received }: Deletion) {
-  return received === undefined ? { project, proof } : { project, ...received };
+  // As Voucherify returned them. A customer that was already gone has no such response.
+  const deletions = outcome.deletions.map(({ project, proof, received }) => ({ project, ...(received ?? { proof }) }));
+  return { ...open, deletions, completed_at: isoTime(outcome.at) };
 }
 
 function isoTime(at: number): string {

@@ -25,7 +25,8 @@ export function valueAtPlace(place: string, message: Message): unknown {
 }
 
 function rooted(place: string, { body, entry }: Message): [root: unknown, pointer: string] {
-  return place.startsWith('message:') ? [body, place.slice('message:'.length)] : [entry, place];
+  // What is before the first slash is no key.
+  return [place.startsWith('message:') ? body : entry, place];
 }
 
 /** Returns the text or whole number at a place, `undefined` if it is absent, null or empty. Throws `invalid` for others. */

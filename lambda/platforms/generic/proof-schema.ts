@@ -17,7 +17,7 @@ const hmacFields = v.strictObject({
   header: headerName,
   /** How the header holds the signature, such as `v1={signature}`. */
   value: v.optional(v.string(), '{signature}'),
-  /** The header is a list, in which several signatures may stand. `value` then also has one `{timestamp}` at most. */
+  /** The header is a list, which may contain several signatures. `value` then also has one `{timestamp}` at most. */
   separator: v.exactOptional(v.picklist([' ', ',', ';'], 'must be a space, a comma or a semicolon')),
   /** The signed text, of `{body} {method} {url} {header:Name}`, and `{timestamp}` of `value`. */
   signs: v.string(),

@@ -14,7 +14,7 @@ export function compilePull(
   calls: CallHeaders,
 ): OrderPull {
   const { url, method, next } = pull;
-  const body = pull.body === undefined ? undefined : JSON.stringify(pull.body);
+  const body: string | undefined = JSON.stringify(pull.body);
   return {
     everyMs: pull.everyMinutes * 60_000,
     maxPages: pull.maxPages,

@@ -18,7 +18,7 @@ type Render = (variables: TemplateVariables) => HttpReply;
 
 /** Builds the replies of one route. */
 export interface Replies {
-  /** Returns the reply to requests with results: the outcome that stands for them decides. */
+  /** Returns the reply to requests with results: the outcome that represents them decides. */
   toResults(results: readonly ErasureResult[], message: TemplateVariables): HttpReply;
   toOther(key: 'ignored' | 'test', message: TemplateVariables): HttpReply;
   /** Returns the status and source of an outcome's reply, for `ops explain`. */
@@ -73,7 +73,10 @@ function withRetryAfter({ outcome }: ErasureResult, reply: HttpReply): HttpReply
   return { ...reply, headers: { 'Retry-After': String(retryAfterSeconds), ...reply.headers } };
 }
 
-/** Returns whether a platform can tell an outcome from an erasure by its reply. The default replies contain the outcome. */
+/**
+ * Returns whether a platform can distinguish an outcome from an erasure by its reply. The default replies contain the
+ * outcome.
+ */
 export function repliesTell(word: OutcomeWord, answers: Answers = {}): boolean {
   const [one, other] = [valueFor(answers, word), valueFor(answers, 'erased')];
   return one === undefined || other === undefined || one.status !== other.status || areDistinct(one.body, other.body);

@@ -47,7 +47,7 @@ export function resolveSettings(settings: GenericSettings) {
 
 /**
  * Withdrawals have replies, and their authentication covers method and URL or is itself the secret. Otherwise a status
- * request that somebody has seen could be sent again as a withdrawal.
+ * request that another person has seen could be sent again as a withdrawal.
  */
 function hasWithdrawalRoute({ withdrawAnswers, authentication: proofs = [] }: GenericSettings): boolean {
   const covers = (proof: Proof) =>

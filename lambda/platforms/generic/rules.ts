@@ -21,13 +21,13 @@ export function matchingRule(message: Message, settings: Pick<ResolvedSettings, 
   const rule = rules[matchingRuleIndex(message, settings)];
   if (rule !== undefined) return rule.do;
   if (otherwiseFor(message, settings) === 'ignore') return 'ignore';
-  if (rules.length > 1) throw invalidAt('body', 'no rule of the settings matches');
+  if (rules.length > 1) throw invalidAt('', 'no rule of the settings matches');
   const [first = 'body'] = rules.flatMap(({ when }) => unmetPlaces(when, message));
   throw invalidAt(first, 'does not have the value that the settings require');
 }
 
 /**
- * Returns what happens to a message that no rule matches. It is refused whatever the settings say if no place of the rules
+ * Returns what happens to a message that no rule matches. It is refused, also against the settings, if no place of the rules
  * has a value, or if letter case or white space alone differ from an order or its withdrawal: ignored, it would be lost.
  */
 export function otherwiseFor(

@@ -74,7 +74,7 @@ const result = '{reference} {receipt} {outcome} {final} {count} {received} {expe
 const success = [200, 201, 202, 204] as const;
 const refusals = Array.from({ length: 100 }, (_, at) => 400 + at);
 
-/** A reply to one outcome, with a body of these variables. */
+/** A reply to one outcome, with a body that may contain these variables. */
 function answer<S extends v.GenericSchema<unknown, number>>(status: S, variables: string) {
   const body = v.exactOptional(withVariables(v.unknown(), variables));
   return v.exactOptional(
@@ -165,7 +165,7 @@ const pull = v.pipe(
 );
 export type PullSettings = v.InferOutput<typeof pull>;
 
-/** Where an access token for calls is had by client credentials. */
+/** Where the access token for calls is requested, by client credentials. */
 const oauth = v.strictObject({
   url: v.string(),
   /** The entry of `named` that holds `id:secret`. */

@@ -88,11 +88,9 @@ function coveredHeaders(proof: Proof): readonly string[] {
   return proof.kind === 'hmac' ? variablesIn(proof.signs).flatMap(name => headerOfPlace(name) ?? []) : [];
 }
 
-/** A secret of the sender proves the sender only, so it is sent to nobody. */
+/** A secret of the sender proves the sender only, so it is never sent. */
 function secretRules({ proofs, oauth, pull, callback, callbackOrigins }: ResolvedSettings): readonly SettingsRule[] {
-  const inbound = proofs
-    .map(proof => ('secret' in proof ? proof.secret : undefined))
-    .filter(name => name !== undefined);
+  const inbound = proofs.map(proof => ('secret' in proof ? proof.secret : undefined));
   const sent = { 'pull.headers': pull?.headers, 'callback.headers': callback?.headers };
   const rules = Object.entries(sent).flatMap(([path, headers]): SettingsRule[] => {
     const names = variablesIn(headers);

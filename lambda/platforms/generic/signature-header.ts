@@ -3,7 +3,7 @@ import { templateOf, variablesIn } from './template.ts';
 /** The literal text before and after a variable. */
 type Frame = readonly [before: string, after: string];
 
-/** How a header holds signatures: one, or a list of parts. */
+/** The form of a header with signatures: one, or a list of parts. */
 interface SignatureForm {
   readonly separator: string | undefined;
   readonly signature: Frame;
@@ -12,7 +12,7 @@ interface SignatureForm {
 
 /**
  * Parses the form of a header in settings. Returns `undefined` if a header could be read in two ways: each part of the form
- * has one variable, and `{timestamp}` stands in a list and begins differently than `{signature}`.
+ * has one variable, and `{timestamp}` is in a list and begins differently than `{signature}`.
  */
 export function signatureForm(settings: { readonly value: string; readonly separator?: string }) {
   const { value, separator } = settings;
@@ -25,7 +25,7 @@ export function signatureForm(settings: { readonly value: string; readonly separ
   return one.startsWith(other) || other.startsWith(one) ? undefined : { separator, signature, timestamp };
 }
 
-/** Returns each variable of a part with its frame. A part without one is a variable without a name, which no form has. */
+/** Returns each variable of a part with its frame. A part without a variable gets one without a name, which no form has. */
 function framesOf(part: string): readonly (readonly [name: string, frame: Frame])[] {
   const [template, names] = [templateOf(part), variablesIn(part)];
   const at = template.findIndex(one => typeof one !== 'string');
@@ -49,6 +49,6 @@ function partsOf(text: string, separator: string | undefined): readonly string[]
 }
 
 function within(part: string, [before, after]: Frame): readonly string[] {
-  const isFramed = part.startsWith(before) && part.endsWith(after) && part.length > before.length + after.length;
+  const isFramed = part.startsWith(before) && part.endsWith(after);
   return isFramed ? [part.slice(before.length, part.length - after.length)] : [];
 }

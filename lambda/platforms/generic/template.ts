@@ -56,10 +56,8 @@ export function compileBody(json: unknown): BodyTemplate {
     return variables => entries.map(entry => entry(variables)).filter(value => value !== undefined);
   }
   const entries = Object.entries(json).map(([key, value]) => [key, compileBody(value)] as const);
-  return variables => {
-    const rendered = entries.map(([key, value]) => [key, value(variables)] as const);
-    return Object.fromEntries(rendered.filter(([, value]) => value !== undefined));
-  };
+  // JSON leaves out a key whose value is absent.
+  return variables => Object.fromEntries(entries.map(([key, value]) => [key, value(variables)]));
 }
 
 function compileText(text: string): BodyTemplate {

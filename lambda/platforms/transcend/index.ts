@@ -17,7 +17,6 @@ import {
   type Platform,
   parseBody,
   parseTime,
-  plainErrorReply,
   textOrInteger,
 } from '../platform.ts';
 import { type SombraHeaders, signingKey, sombraHeaders, transcendSecret, verifyTranscend } from './verify.ts';
@@ -61,7 +60,6 @@ export function transcend(settings: TranscendSettings): Platform {
     checkSecret: transcendSecret,
     verify: (request, context) => verifyTranscend(request, context, settings, key),
     parse: request => parse(request, settings),
-    errorReply: (_, failure) => plainErrorReply(failure),
     buildCallbacks: async (notice, { secret }) => buildCallbacks(notice, sombraHeaders(await secret())),
   };
 }

@@ -239,7 +239,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       small: [
         { label: 'seed 1, 60 requests, usual faults', run: () => runResidues(1, 60, usual) },
         { label: 'seed 2, 60 requests, all faults, high probability', run: () => runResidues(2, 60, wild) },
-        { label: 'seed 3, 100 requests at once', run: () => runResiduesInBacklog(3, 100) },
+        { label: 'seed 3, 300 requests at once', run: () => runResiduesInBacklog(3, 300) },
       ],
       full: seeds(5).flatMap(seed => [
         { label: `seed ${seed}, 2000 requests, usual faults`, run: () => runResidues(seed, 2000, usual) },

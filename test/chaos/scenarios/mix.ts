@@ -95,7 +95,10 @@ function boundsOf(numbers: ReturnType<typeof numbersOf>, options: MixOptions): r
   );
 }
 
-/** Voucherify has no call that proves these: an unseen customer's deletion lost its response, or the pin is another's source_id. */
+/**
+ * Voucherify has no call that proves these: an unseen customer's deletion lost its response, or the pin is another's
+ * source_id.
+ */
 const unprovable = new Set(['unseen-unproven', 'pin-shadowed']);
 
 function numbersOf({ truth, watch, voucherify, fleet, time, start, sender, environment }: Simulation) {

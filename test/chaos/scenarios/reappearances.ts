@@ -21,9 +21,10 @@ interface SentEvent {
 }
 
 /**
- * Every person registers once more: before, during or after the erasure, half of them only with an identifier that the request did not contain. Voucherify sends each event and repeats it up to
- * twelve times until it gets a 2xx. Each answered event of a new customer after the end of an erasure must have one signed
- * addendum and an alarm, no other event may have one, and no new customer may be deleted.
+ * Every person registers once more: before, during or after the erasure, some of them while the receipt is being closed, and
+ * half of them only with an identifier that the request did not contain. Voucherify sends each event and repeats it up to
+ * twelve times within a day until it gets a 2xx. Each answered event of a new customer after the end of an erasure must have
+ * one signed addendum and an alarm, no other event may have one, and no new customer may be deleted.
  */
 export async function runReappearances(seed: number, count: number, mix: Mix): Promise<Outcome> {
   const sim = openSimulation({ seed, mix, callsPerMinute: 6000, reappearance: {} });
@@ -35,7 +36,7 @@ export async function runReappearances(seed: number, count: number, mix: Mix): P
   const deliveries = [...bySource, ...byEmail];
   const sent = registerAll(sim, bySource);
   registerWithSourceIds(sim, byEmail, sent);
-  const plan = { deliveries, oddSweeps: 0.03, atLeast: within + 5 * hour, afterwards: hour };
+  const plan = { deliveries, oddSweeps: 0.03, atLeast: within + 30 * hour, afterwards: hour };
   await runSimulation(sim, { ...plan, longest: within + 30 * 24 * hour });
   await verify(sim);
   const counted = await verifyEvents(sim, sent);
@@ -51,30 +52,42 @@ function registerAll(sim: Simulation, deliveries: readonly Delivery[]): SentEven
   const { random, time, truth, voucherify } = sim;
   const sent: SentEvent[] = [];
   for (const [at, { customers, uid }] of deliveries) {
-    time.in(at + random.pick(pauses), () => {
+    const register = () => {
       for (const one of customers) {
         listen(sim, uid, one, sent);
         truth.newcomer(voucherify.sandbox.register(one.customer, one.project), uid);
       }
-    });
+    };
+    const [first] = customers;
+    if (first !== undefined && random.chance(0.5)) onceDeleted(first.id, sim, register);
+    else time.in(at + random.pick(pauses), register);
   }
   return sent;
 }
 
+/** Runs a function within 200 ms after a deletion, while the receipt is being closed; never if the program deletes nothing. */
+function onceDeleted(id: string, { time, voucherify, random }: Simulation, run: () => void): void {
+  voucherify.onDeleted(deleted => {
+    if (deleted === id) time.in(random.below(200), run);
+  });
+}
+
 /** Persons who were erased by e-mail address register with the `source_id` that they had, and with another address. */
 function registerWithSourceIds(sim: Simulation, deliveries: readonly Delivery[], sent: SentEvent[]): void {
-  const { time, truth, voucherify } = sim;
+  const { time, truth, voucherify, random } = sim;
   for (const [at, { customers, uid }] of deliveries) {
     const [first] = customers;
     if (first === undefined) continue;
-    time.in(at + 3 * hour, () => {
+    const register = () => {
       // If the customer still exists, this would change it instead.
       if (!truth.isGone(first.id)) return;
       const { customer, project } = first;
       listen(sim, uid, first, sent);
       const again = { source_id: customer.source_id ?? '', email: `new-${uid}@example.com` };
       truth.newcomer(voucherify.sandbox.register(again, project), uid);
-    });
+    };
+    if (random.chance(0.5)) onceDeleted(first.id, sim, register);
+    else time.in(at + 3 * hour, register);
   }
 }
 
@@ -99,13 +112,15 @@ async function deliver(event: SentEvent, { project, headers, body }: Message, si
       isBase64Encoded: true,
     });
     event.answered = reply?.statusCode === 204;
-    if (!event.answered) await sim.time.wait(2 ** tries * 1000);
+    if (!event.answered) await sim.time.wait(2 ** tries * 20_000);
   }
 }
 
 async function verifyEvents(sim: Simulation, sent: readonly SentEvent[]) {
   const { alarms, stores, truth, watch } = sim;
   const byUid = new Map([...watch.receipts.values()].map(receipt => [uidOf(receipt), receipt] as const));
+  const reappearances = alarms.filter(({ alarm }) => alarm === 'erased-person-reappeared');
+  const reported = new Set(reappearances.map(line => line.receipt));
   let [reappeared, unanswered] = [0, 0];
   for (const event of sent) {
     const { uid, occurredAt, answered } = event;
@@ -118,8 +133,7 @@ async function verifyEvents(sim: Simulation, sent: readonly SentEvent[]) {
     } else if (own.length !== 1) truth.violated(`a reappearance with ${own.length} addenda`, uid);
     else reappeared += 1;
     if (own.some(({ jws }) => jws === undefined)) truth.violated('an addendum was never signed', uid);
-    const isReported = alarms.some(line => line.alarm === 'erased-person-reappeared' && line.receipt === receipt?.id);
-    if (own.length > 0 && !isReported) truth.violated('a reappearance without an alarm', uid);
+    if (own.length > 0 && !reported.has(receipt?.id)) truth.violated('a reappearance without an alarm', uid);
   }
   return { events: sent.length, reappeared, unanswered };
 }

@@ -41,8 +41,8 @@ interface TroubledRequest extends Case {
 
 /**
  * Voucherify denies deletions of customers that it still shows, returns records that are too large, and refuses single
- * identifiers. Everything else must be erased at once, also of the same request, and the rest must wait for an operator,
- * who accepts or refuses half of it, and retries the other half after Voucherify is mended.
+ * identifiers. Everything else must be erased at once, also of the same request. The rest must wait for an operator,
+ * who accepts or refuses half of it, and retries the other half after Voucherify is repaired.
  */
 export async function runRefusals(seed: number, count: number, mix: Mix = calm): Promise<Outcome> {
   const sim = openSimulation({ seed, mix, callsPerMinute: 6000 });
@@ -94,7 +94,10 @@ function verifyMeanwhile(one: TroubledRequest, number: number, sim: Simulation):
   if (receipt?.state === 'needs-review') void decideOn(receipt, one, number, sim);
 }
 
-/** Retries half of the receipts after Voucherify is mended. The other half is accepted, or refused where that is impossible. */
+/**
+ * Retries half of the receipts after Voucherify is repaired. The other half is accepted, or refused where that is
+ * impossible.
+ */
 async function decideOn(receipt: Receipt, { value }: TroubledRequest, number: number, sim: Simulation): Promise<void> {
   if (number % 2 === 0) {
     sim.voucherify.troubles.end(value);

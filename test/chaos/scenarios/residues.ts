@@ -31,24 +31,28 @@ export async function runResidues(seed: number, count: number, mix: Mix): Promis
   await verify(sim);
   const counted = verifyCounts(sim, records);
   sim.close();
-  const few = exceeded(['deletions without a number', counted.uncounted, counted.projects / 2]);
+  // Numbers must be frequent. With all faults, about half of the counts fail for as long as they are tried.
+  const few = exceeded(['deletions without a number', counted.uncounted, counted.projects * 0.6]);
   return { ...counted, violations: [...sim.truth.violations, ...few] };
 }
 
 /**
  * All requests come at once, and the quota permits few calls. Counts must give way: the last erasure ends
- * at most 5 % later than without counts, and all calls stay within the share of the shop's quota.
+ * at most 1 % and ten seconds later than without counts, and all calls stay within the share of the shop's quota.
  */
 export async function runResiduesInBacklog(seed: number, count: number): Promise<Outcome> {
   const [without, counting] = [await backlogMs(seed, count, false), await backlogMs(seed, count, true)];
   const bounds = exceeded(
-    ['closed, compared with the run that counts nothing', counting.closedMs / without.closedMs, 1.05],
+    ['closed, compared with the run that counts nothing', (counting.closedMs - spareMs) / without.closedMs, 1.01],
     ['calls in a minute', counting.mostCalls, callsPerMinute / 2],
   );
   return { ...counting, withoutMs: without.closedMs, violations: [...counting.violations, ...bounds] };
 }
 
 const callsPerMinute = 100;
+
+/** How long the sweep may wait for its last calls because of counts, in milliseconds. */
+const spareMs = 10_000;
 
 async function backlogMs(seed: number, count: number, residue: boolean) {
   const limits = { holdSeconds: 1 };

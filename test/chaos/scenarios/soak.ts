@@ -20,8 +20,8 @@ const callsPerMinute = 1000;
 const quotaShare = 0.5;
 
 /**
- * Runs days or weeks with everything that happens to a deployment in that time: an outage every three days, rotated keys, pauses,
- * two versions of the code at once for two days of each week, and clocks that are set forward and back.
+ * Runs days or weeks with everything that happens to a deployment in that time: an outage every three days, rotated
+ * keys, pauses, two versions of the code at once for two days of each week, and clocks that are set forward and back.
  */
 export async function runSoak({ seed, days, requestsPerDay }: SoakOptions): Promise<Outcome> {
   const within = days * day;

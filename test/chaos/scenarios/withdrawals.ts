@@ -32,9 +32,10 @@ export async function runWithdrawals(seed: number, count: number, mix: Mix): Pro
   await verify(sim);
   const told = verifyTold(sim, withdrawals);
   sim.close();
+  // Both cases must be frequent. With all faults, many first attempts fail before a customer is stored for deletion.
   const few = exceeded(
-    ['requests that were not withdrawn', count - told.withdrawn, count * 0.8],
-    ['requests that were withdrawn', told.withdrawn, count * 0.8],
+    ['requests that were not withdrawn', count - told.withdrawn, count * 0.9],
+    ['requests that were withdrawn', told.withdrawn, count * 0.9],
   );
   return { ...told, violations: [...sim.truth.violations, ...few] };
 }

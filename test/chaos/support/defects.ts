@@ -1,8 +1,10 @@
-/** A mistake that somebody could make. */
+/** A mistake that a developer could make. */
 export interface Defect extends Change {
   readonly name: string;
   /** What else has to change for it. */
   readonly also?: Change;
+  /** The scenario that must detect it; otherwise any of them. */
+  readonly scenario?: string;
   /** The target of `npm run fuzz` that must detect it; otherwise a scenario must. */
   readonly fuzz?: string;
 }
@@ -231,6 +233,7 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'fields of a newer version are dropped',
+    scenario: 'versions',
     file: 'lambda/receipts/callback-state.ts',
     is: '    ...before,\n',
     becomes: '',
@@ -255,6 +258,7 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'the hourly request limit is not counted',
+    scenario: 'flood',
     file: 'lambda/request/request-limit.ts',
     is: 'if (count <= services.settings.limits.requestsPerHour) return true;',
     becomes: 'if (count <= 1e9) return true;',
@@ -272,6 +276,7 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'look-ups start again with every attempt',
+    scenario: 'small-quota',
     file: 'lambda/erasure/erase-in-project.ts',
     is: 'lookUps: stored,',
     becomes: 'lookUps: undefined,',
@@ -284,42 +289,49 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'every request probes a rejected key',
+    scenario: 'keys',
     file: 'lambda/voucherify/classify.ts',
     is: "breaker: { kind: 'open', code: 'key-refused',",
     becomes: "breaker: status === 401 ? close : { kind: 'open', code: 'key-refused',",
   },
   {
     name: 'the unsigned webhook id is the reference of a redaction',
+    scenario: 'replays',
     file: 'lambda/platforms/shopify.ts',
     is: "createHash('sha256').update(request.rawBody)",
     becomes: "createHash('sha256').update(deliveryId ?? request.rawBody)",
   },
   {
     name: 'legal holds are read only before the pins',
+    scenario: 'holds',
     file: 'lambda/erasure/delete-customers.ts',
     is: 'if (held !== undefined) return held;',
     becomes: 'if (held?.code === undefined) { /* deletes all the same */ }',
   },
   {
     name: 'a legal hold is found only by the identifiers of the request',
+    scenario: 'holds',
     file: 'lambda/erasure/hold-check.ts',
     is: '[...requested, ...customers.flatMap(idsOf)]',
     becomes: '[...requested, ...customers.flatMap(() => [])]',
   },
   {
     name: 'customers are pinned although the request is withdrawn',
+    scenario: 'withdrawals',
     file: 'lambda/receipts/receipt.ts',
     is: 'receipt.claims === generation && !isClosingDecided(receipt);',
     becomes: 'receipt.claims === generation;',
   },
   {
     name: 'a request is withdrawn after a customer is pinned',
+    scenario: 'withdrawals',
     file: 'lambda/receipts/transitions.ts',
     is: '({ pins }) => pins > 0',
     becomes: '({ pins }) => pins > 100',
   },
   {
     name: 'an event gets its reply before its addendum is stored',
+    scenario: 'reappearances',
     file: 'lambda/reappearance/receive-event.ts',
     is: 'await store.addAddendum(addendumOf(event, { project, receivedAt, erased, kinds, hmacs }));',
     becomes:
@@ -327,18 +339,28 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'an event before the erasure is a reappearance',
+    scenario: 'reappearances',
     file: 'lambda/reappearance/receive-event.ts',
     is: '(erasedAt < occurredAt && erasedAt < createdAt)',
     becomes: 'erasedAt > 0',
   },
   {
+    name: 'an event is taken while the receipt is being closed',
+    scenario: 'reappearances',
+    file: 'lambda/reappearance/receive-event.ts',
+    is: 'if (isRecent && found',
+    becomes: 'if (closingMs < 0 && found',
+  },
+  {
     name: 'a customer who is still present raises no alarm',
+    scenario: 'verifications',
     file: 'lambda/sweep/verify-erasure.ts',
     is: "if (result === 'stillPresent') log(",
     becomes: "if (result === 'unavailable') log(",
   },
   {
     name: 'a verification waits for callbacks that fail',
+    scenario: 'verifications',
     file: 'lambda/sweep/deliver-callbacks.ts',
     is: "return isVerificationDue(due, services.now()) ? 'verify' : 'nothing';",
     becomes: "return 'nothing';",
@@ -350,18 +372,28 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'only the identifiers of the request are compared with events',
+    scenario: 'reappearances',
     file: 'lambda/receipts/receipt.ts',
-    is: "...(state === 'erased' ? resolvedHmacs : [])",
-    becomes: '...resolvedHmacs.slice(resolvedHmacs.length + state.length)',
+    is: '[...subjectHmacs, ...resolvedHmacs])]',
+    becomes: '[...subjectHmacs, ...resolvedHmacs.slice(resolvedHmacs.length)])]',
   },
   {
     name: 'a list without a total counts as 0',
+    scenario: 'residues',
     file: 'lambda/voucherify/residue.ts',
     is: "if (!parsed.success) return 'no-total';",
     becomes: 'if (!parsed.success) return 0;',
   },
   {
+    name: 'counts delay a backlog of erasures',
+    scenario: 'residues',
+    file: 'lambda/erasure/erase-in-project.ts',
+    is: "isBacklog ? 'erasures-wait' : undefined",
+    becomes: 'isBacklog ? undefined : undefined',
+  },
+  {
     name: 'counts take the calls that erasures need',
+    scenario: 'residues',
     file: 'lambda/quota/rate-limit.ts',
     is: 'const keptCalls = 2;',
     becomes: 'const keptCalls = -20;',
@@ -373,18 +405,21 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'a closed receipt is counted and changed again',
+    scenario: 'residues',
     file: 'lambda/receipts/transitions.ts',
     is: 'residue: { ...progress.residue, after, at }',
     becomes: 'residue: { before: after, after, at }',
   },
   {
     name: 'a queue that cannot be read ends the sweep',
+    scenario: 'throttled-aws',
     file: 'lambda/sweep/backlog.ts',
     is: '    counts.failed += 1;\n',
     becomes: '    if (counts.failed >= 0) throw error;\n',
   },
   {
     name: 'the first failed signature raises an alarm',
+    scenario: 'throttled-aws',
     file: 'lambda/sweep/sign-evidence.ts',
     is: "code: 'signing-failed' }",
     becomes: "code: 'signing-failed', alarm: 'evidence-unsigned' }",

@@ -6,8 +6,9 @@ export type Port = 'store' | 'control' | 'secret' | 'voucherify' | 'callback' | 
 /**
  * The fault of one call. `cut-before` and `hang` have no effect on the other side. `cut-after` and `refused-after` take
  * effect, but their response is lost or false. `denied` returns a 404 for a deletion and deletes nothing. `rejected` refuses a
- * look-up, and `oversized` returns more than the client reads. `reset` closes a reused connection after the other side has read the call. `stall` freezes the machine before it gets the response, as
- * Lambda does between two invocations. After a crash the machine never continues.
+ * look-up, and `oversized` returns more than the client reads. `reset` closes a reused connection after the other side
+ * has read the call. `stall` freezes the machine before it gets the response, as Lambda does between two invocations.
+ * After a crash the machine never continues.
  */
 export type Fault =
   | 'ok'

@@ -138,7 +138,7 @@ function verifyClosed(
     truth.violated(`${states.join('+')} resulted in ${receipt.state}`, request.uid);
   const hasNewcomer = [...newcomers.values()].includes(request.uid);
   const isSpared = receipt.state === 'created-later' && hasNewcomer;
-  // A newcomer that has the old id as its source_id answers to it, so that the id identifies nobody any more.
+  // A newcomer that has the old id as its source_id answers to it, so that the id no longer identifies a person.
   const isShadowed = request.identities.some(({ identitySpace }) => identitySpace === 'customer') && hasNewcomer;
   const noMatch = isSpared ? 'created-later' : 'no-match';
   const isIdentified = request.identifiable && !(isAccepted && states.includes('open'));

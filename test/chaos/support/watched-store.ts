@@ -79,8 +79,8 @@ export function uidOf({ reference }: Receipt): string {
 
 function summaryOf({ state, queue, nextAttemptAt, claims, projects, lastResult, receivedAt }: Receipt): string {
   const next = nextAttemptAt === undefined ? '' : ` next at +${((nextAttemptAt - receivedAt) / 1000).toFixed(3)} s`;
-  const services = Object.entries(projects).map(([name, { state: its, pins }]) => `${name}:${its}:${pins}`);
-  return `${state}/${queue ?? '-'} claims ${claims} ${services.join(' ')} ${lastResult ?? ''}${next}`;
+  const parts = Object.entries(projects).map(([name, { state: its, pins }]) => `${name}:${its}:${pins}`);
+  return `${state}/${queue ?? '-'} claims ${claims} ${parts.join(' ')} ${lastResult ?? ''}${next}`;
 }
 
 function verifyWrite(

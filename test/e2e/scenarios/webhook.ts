@@ -103,7 +103,7 @@ export async function byHand(harness: Harness, checks: Checks): Promise<void> {
   const identifiers = [{ kind: 'source_id', value: 'crm-by-hand' }];
   const requests = [{ reference: '5b0f3f5e-5b0c-4c7e-9a3b-0d9f1b9d8c99', identifiers }];
   const deleted = () => harness.sandbox.deletions().some(({ customerId }) => customerId === customer);
-  await checks.step('a preview by hand: one customer is found, and nobody is deleted', async () => {
+  await checks.step('a preview by hand: one customer is found, and none is deleted', async () => {
     const reply = JSON.stringify(await webhook.invoke({ manual: { action: 'preview', requests } }));
     assert.ok(reply.includes('{"main":{"kind":"found","customers":1}}'), reply);
     assert.ok(!deleted());

@@ -100,8 +100,8 @@ function intrinsic(name: string, argument: unknown, known: Known): string {
       return attributeOf(id, attribute, known);
     }
     case 'Fn::Join': {
-      const [separator, services] = v.parse(v.tuple([v.string(), v.array(v.unknown())]), argument);
-      return services.map(part => resolveText(part, known)).join(separator);
+      const [separator, parts] = v.parse(v.tuple([v.string(), v.array(v.unknown())]), argument);
+      return parts.map(part => resolveText(part, known)).join(separator);
     }
     case 'Fn::Sub':
       return v

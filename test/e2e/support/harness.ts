@@ -38,7 +38,7 @@ export const hosts = { voucherify: 'api.voucherify.io', platform: 'dsr.ketch.com
 export const redirections = [
   'AWS_ENDPOINT_URL      -> moto_server, through a proxy that counts',
   `${hosts.voucherify}:443 -> the sandbox Voucherify, behind TLS with a throwaway certificate`,
-  `${hosts.platform}:443     -> a receiver of callbacks, behind TLS likewise (the name resolves to a public address)`,
+  `${hosts.platform}:443     -> a receiver of callbacks, also behind TLS (the name resolves to a public address)`,
   'every other address   -> refused',
 ];
 

@@ -72,7 +72,10 @@ export interface Recorder {
   latencyMs: number;
   /** Holds back the responses of one operation; one operation at a time. */
   hold(operation: string): HeldResponses;
-  /** Resets each connection that exists now when it is used again, as a NAT gateway does after a long freeze. Returns their number. */
+  /**
+   * Resets each connection that exists now when it is used again, as a NAT gateway does after a long freeze. Returns
+   * their number.
+   */
   forgetConnections(): number;
   close(): Promise<void>;
 }

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 
-/** One kind of attack: how its inputs are generated, and which rules one input breaks. Inputs are JSON, so that they can be kept. */
+/**
+ * One kind of attack: how its inputs are generated, and which rules one input breaks. Inputs are JSON, so that they can
+ * be kept.
+ */
 export interface Target<Input> {
   readonly what: string;
   readonly inputs: fc.Arbitrary<Input>;

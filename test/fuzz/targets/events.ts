@@ -42,7 +42,7 @@ export const events: Target<Input> = {
     }),
 };
 
-/** The texts of a message without Ketch's form data, which identifies nobody. */
+/** The texts of a message without Ketch's form data, which is never used. */
 function identifyingTexts(message: unknown): readonly string[] {
   const request = (message as { request?: { subject?: unknown } } | null)?.request;
   if (typeof request !== 'object' || request === null) return scalarsIn(message);

@@ -92,7 +92,7 @@ function wireOf({ platform, callbacks }: Input, count: number, at: number) {
   return ketchWire(deleteRequest({ callbacks: targets }, { metadata: { uid: id, tenant } }));
 }
 
-/** After three hours, machines with correct clocks erase another person: whatever one machine wrote, it stops no project. */
+/** After three hours, machines with correct clocks erase another person: what one machine wrote stops no project. */
 async function stillBlocked(world: Harness, { platform }: Input): Promise<readonly string[]> {
   world.clock.now += 3 * hour;
   const uid = '22880925-aac5-42f9-a653-ffffffffffff';

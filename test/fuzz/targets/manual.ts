@@ -26,7 +26,7 @@ const inputs = fc.record({
 
 type Input = typeof inputs extends fc.Arbitrary<infer T> ? T : never;
 
-/** Events of an operator: IAM has authenticated the caller, whatever the event contains. */
+/** Events of an operator: IAM has authenticated the caller; the event may contain anything. */
 export const manual: Target<Input> = {
   what: 'events of an operator who makes requests by hand, with any field changed',
   inputs,
@@ -43,7 +43,7 @@ export const manual: Target<Input> = {
       }
       const isPreview = action === 'preview' && changes.length === 0;
       const broken = await brokenRules(world, { genuine: undefined, meant, answers });
-      return [...broken, ...(isPreview && world.deleted().length > 0 ? ['a preview deleted somebody'] : [])];
+      return [...broken, ...(isPreview && world.deleted().length > 0 ? ['a preview deleted a customer'] : [])];
     }),
 };
 

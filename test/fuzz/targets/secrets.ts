@@ -38,7 +38,7 @@ type Input = typeof inputs extends fc.Arbitrary<infer T> ? T : never;
 
 /** The texts of a platform's secret, of Voucherify's key and of the pepper. */
 export const secrets: Target<Input> = {
-  what: 'secrets of any text: nobody is let in, and every 503 raises an alarm',
+  what: 'secrets of any text: no caller is accepted, and every 503 raises an alarm',
   inputs,
   check: ({ name, text: secret, given }) => {
     const others = { 'erasure/platform/ketch': JSON.stringify({ current: good }), [name]: secret };

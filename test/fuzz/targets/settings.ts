@@ -54,7 +54,7 @@ function brokenBy(text: string, end: (typeof ends)[number]): readonly string[] {
   }
 }
 
-/** What no accepted settings may allow, whatever the file says. */
+/** What no accepted settings may allow. */
 function unsafe({ projects, limits, platforms: accepted }: Settings, end: string): readonly string[] {
   const origins = Object.values(accepted).flatMap(section => originsIn(section));
   return [

@@ -156,7 +156,7 @@ function scripted(world: Harness, answers: readonly Script[]): { lied: boolean; 
 
 const falseDenials = ['an empty list', 'a list of another', 'a customer of tomorrow'];
 
-/** A genuine proof without the effect, or a denial of what exists, cannot be told from the truth. */
+/** A genuine proof without the effect, or a denial of what exists, cannot be distinguished from the truth. */
 function isLie({ at, status, body, effect, lost }: Script): boolean {
   if (lost !== 'no') return false;
   if (at === 'deletion' && status === 200) return body === 'proof' && !effect;

@@ -8,7 +8,7 @@ import { isFromThisPage } from './page/guard.ts';
 import type { ServePage } from './page/page.ts';
 
 /** Where the operator's tool sends requests by hand to a local run, in place of an invocation of the function. */
-export const manualDoorPath = '/local/manual';
+export const manualRoutePath = '/local/manual';
 
 /** More than the longest event with the longest identifiers, in bytes. */
 const maxBytes = 262_144;
@@ -19,12 +19,12 @@ const timeoutMs = 15_000;
 const body = v.object({ manual: v.unknown() });
 
 /**
- * Creates the door for requests by hand of a local run with a sandbox. Only a caller that a web page of another origin
- * cannot be may use it, as with the routes of the page.
+ * Creates the route for requests by hand of a local run with a sandbox. It refuses web pages of another origin, as
+ * the routes of the page do.
  */
-export function createManualDoor(handler: WebhookHandler): ServePage {
+export function createManualRoute(handler: WebhookHandler): ServePage {
   return (request, response) => {
-    if (request.method !== 'POST' || request.url !== manualDoorPath) return false;
+    if (request.method !== 'POST' || request.url !== manualRoutePath) return false;
     if (isFromThisPage(request, request.socket.localPort ?? 0)) void exchange(handler, request, response);
     else answer(response, 403, { message: 'only the operator’s tool may do this' });
     return true;
