@@ -186,8 +186,8 @@ function describeCallbacks({ delivered, refused, tries, endedAt }: CallbackState
   return { taken: delivered.length, refused: refused.length, tries, ...ended };
 }
 
-function describeVerification({ result, at = 0 }: Partial<Verification> = {}): Pick<Evidence, 'verification'> {
-  return result === undefined ? {} : { verification: { result, at: iso(at) } };
+function describeVerification({ result, at }: Partial<Verification> = {}): Pick<Evidence, 'verification'> {
+  return result === undefined || at === undefined ? {} : { verification: { result, at: iso(at) } };
 }
 
 function iso(at: number): string {

@@ -101,6 +101,7 @@ export function maxCustomersFor({ decisions }: Receipt): number | undefined {
 
 /** Returns the HMAC of the app id that an operator has accepted last for the pins of a project. */
 export function acceptedAppIdHmac({ decisions }: Receipt, project: string): string | undefined {
+  // A project may be named like a property that every object inherits.
   return decisions?.flatMap(({ sameProject = {} }) => new Map(Object.entries(sameProject)).get(project) ?? []).at(-1);
 }
 
