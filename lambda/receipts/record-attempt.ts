@@ -142,7 +142,7 @@ function union<Kind extends 'absent' | 'unseenUnproven'>(kind: Kind, before: Pro
 }
 
 function conclude(next: Receipt, results: readonly ProjectResult[], recording: AttemptRecord): Receipt {
-  const isUnproven = results.some(result => result.kind === 'retry' && result.unproven === true);
+  const isUnproven = results.some(result => 'unproven' in result && result.unproven === true);
   const unproven = next.unprovenCount + (isUnproven ? 1 : 0);
   const counted = { ...next, unprovenCount: unproven, unrecordedClaims: 0 };
   if (isWithdrawn(next)) return closeAs(counted, 'refused', recording);

@@ -76,9 +76,25 @@ function withVariants(add: (title: string, run: Run) => void) {
   return Object.assign(add, { each, skip, skipIf, runIf: (isRun: unknown) => skipIf(!isRun) });
 }
 
+type Fixture = (context: object, use: (value: unknown) => unknown) => unknown;
+
+/** As Vitest's `test.extend`, for fixtures that need no others. A test without parameters starts none. */
+function extend(fixtures: Readonly<Record<string, Fixture>>) {
+  const withFixtures = (run: (context: object) => unknown) =>
+    Object.entries(fixtures).reduce<(context: object) => unknown>(
+      (inner, [name, fixture]) =>
+        context =>
+          fixture({}, value => inner({ ...context, [name]: value })),
+      run,
+    );
+  return withVariants((title, run) =>
+    addTest(title, run.length === 0 ? run : () => withFixtures(run as (context: object) => unknown)({})),
+  );
+}
+
 export { expect, vi };
 export const describe = withVariants(addSuite);
-export const test = withVariants(addTest);
+export const test = Object.assign(withVariants(addTest), { extend });
 export const beforeAll = (hook: () => unknown) => suite.hooks.beforeAll.push(hook);
 export const afterAll = (hook: () => unknown) => suite.hooks.afterAll.push(hook);
 export const beforeEach = (hook: () => unknown) => suite.hooks.beforeEach.push(hook);
