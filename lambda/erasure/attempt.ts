@@ -43,7 +43,7 @@ export interface FirstReservation {
   readonly isReserved: boolean;
   /** The first time when a project may be called again, in epoch milliseconds. */
   readonly limitedUntil: number;
-  /** Whether a circuit breaker blocks a project: a probe that succeeds ends this at once. */
+  /** Whether calls to a project are blocked, not only rate-limited: a probe that succeeds ends this at once. */
   readonly isBlocked: boolean;
 }
 
@@ -95,7 +95,8 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
   const { receipt: updated, done } = await updateReceipt(
     store,
     receipt,
-    before => recordAttempt(before, recording),
+    // A try after a conflict may be much later: the end of an erasure is never earlier than the write that states it begins.
+    before => recordAttempt(before, { ...recording, now: now() }),
     next => ({ ...deleteUnneeded(next, work.personalData), lookUps: lookUpsOf(next, recording) }),
   );
   const outcome = outcomeOf(updated, now());

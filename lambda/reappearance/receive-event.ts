@@ -114,11 +114,12 @@ async function compare(
 }
 
 /**
- * Voucherify gives each customer a new id, so an erased id must never appear again. A `source_id` or an e-mail address may
- * belong to a customer that the request did not mean: it counts if customer and event are later than the erasure.
+ * Only an event that is later than the erasure counts: Voucherify may repeat an earlier one for a day. Voucherify gives each
+ * customer a new id, so an erased id must never appear again. A `source_id` or an e-mail address may belong to a customer that
+ * the request did not mean: it counts if the customer is later than the erasure, too.
  */
 function isReappearance(kind: string, { occurredAt, createdAt }: CustomerEvent, { erasedAt }: ErasedReceipt): boolean {
-  return kind === 'customer_id' || (erasedAt < occurredAt && erasedAt < createdAt);
+  return erasedAt < occurredAt && (kind === 'customer_id' || erasedAt < createdAt);
 }
 
 interface Match {

@@ -49,7 +49,7 @@ interface Unfinished {
   readonly resumable?: boolean;
 }
 
-/** After this many responses with status 200 but without proof, the receipt needs review. */
+/** After this many attempts with a response that proves nothing, the receipt needs review. */
 export const maxUnproven = 3;
 
 export interface AttemptRecord {

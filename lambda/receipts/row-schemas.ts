@@ -223,7 +223,7 @@ export const receiptSchema = storedObject({
   claims: v.number(),
   /** Claims since the last recorded result; several in a row mean a poison request. */
   unrecordedClaims: v.number(),
-  /** Responses with status 200 that proved nothing. */
+  /** Attempts with a response that proved nothing. */
   unprovenCount: v.number(),
   lastResult: v.exactOptional(v.string()),
   projects: v.record(v.string(), progressSchema),

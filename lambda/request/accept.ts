@@ -55,7 +55,7 @@ export function attemptUntil({ startedAt }: VerifiedRequest, { settings }: Servi
   return startedAt + settings.limits.answerBudgetMs * (1 - storingShare);
 }
 
-/** How long after the answer budget the sweep waits before it attempts the same receipt, in milliseconds. */
+/** How long after the answer budget the sweep attempts the same receipt, in milliseconds, if this attempt records no result. */
 const graceMs = 7000;
 
 /**

@@ -20,16 +20,16 @@ import { withdraw } from './withdraw.ts';
  * 3. Accept each request: store its receipt and its identifiers in one transaction. No 2xx reply is sent without it. If
  *    the store fails, the reply is 503 and the platform sends the request again.
  * 4. Attempt the erasure once, within the answer budget, if the platform expects the result in the reply
- *    (`responseMode`: Ketch, Transcend, generic platforms). Shopify and Segment only get an acknowledgement, and the sweep
- *    makes the first attempt.
+ *    (`responseMode`: Ketch, Transcend, most generic platforms). The others, such as Shopify and Segment, only get an
+ *    acknowledgement, and the sweep makes the first attempt.
  * 5. Reply in the format of the platform.
  *
  * While Voucherify is down, steps 1 to 3 work as usual. The attempt fails, times out, or makes no call because the
  * circuit breaker is open. The receipt then stays `open` with the time of its next attempt, and the platform gets what
  * its format has for an unfinished erasure: "in progress", the acknowledgement, or 503 if it learns the outcome only by
  * sending the request again (Ketch without callbacks). From there the sweep (sweep/sweep.ts, every minute) retries with
- * backoff until the outcome is final. It then sends the callbacks; other platforms get the outcome when they request the
- * status or send the request again.
+ * backoff until the outcome is final. It then sends the callbacks. Platforms without callbacks get the outcome only if they
+ * request the status or send the request again; Shopify and Segment never get it.
  *
  * Throws a `Failure`, which {@link errorReply} turns into the reply.
  */
@@ -191,8 +191,7 @@ async function processErasure(request: VerifiedRequest, services: Services): Pro
   const { receipt, outcome } = await attemptIfNew(accepted, request, services);
   const { reference } = request.erasure;
   if (isFinal(receipt.state) || !receipt.hasCallbacks) return resultOf(reference, receipt, outcome);
-  // Stored before the platform gets "in progress": from then on a callback must follow. A platform without callbacks asks
-  // again, so it needs no mark.
+  // Stored before the platform gets "in progress": from then on a callback must follow. Without callbacks, no one reads the mark.
   const marked = await updateReceipt(services.store, receipt, markAnsweredInProgress);
   return resultOf(reference, receipt, outcomeOf(marked.receipt, services.now()));
 }

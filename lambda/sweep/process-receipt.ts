@@ -23,7 +23,7 @@ const mostBlockedMs = 300_000;
 
 export interface ProcessedReceipt {
   readonly kind: 'nothing' | 'held' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
-  /** The receipt, if it was read and is still open. */
+  /** The receipt as it was read, if it was open. */
   readonly open?: Receipt;
   /** The pauses that hold the receipt. */
   readonly pauses?: ReadonlySet<PauseScope>;
@@ -41,7 +41,7 @@ export interface Turn {
   readonly othersWait: () => boolean;
 }
 
-/** After this time in milliseconds it was the quota that an attempt has waited for. */
+/** If an attempt waits longer than this for its first calls, in milliseconds, the quota is what all erasures wait for. */
 const quotaWaitMs = 1000;
 
 /**
@@ -72,20 +72,22 @@ export async function processReceipt(
   }
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
   const clients = clientsFor(receipt, { fresh: false }, services);
-  const reservingAt = services.now();
+  const startsAt = services.now();
   // What waits beyond the end would be reserved a second time by the next sweep.
   const { isReserved, limitedUntil, isBlocked } = await reserveFirstCalls(receipt, clients, Math.min(until, sweepEnds));
   if (!isReserved) {
     const allRateLimited = openProjects(receipt).length === services.projects.size;
-    // A probe that is under way may end the block. Such a sweep postpones a few receipts at most, so they can be due soon.
+    // If every project is blocked, a probe may soon succeed: then the receipt must not wait for the end of the block. The
+    // sweep stops, so this concerns few receipts.
     const soon = allRateLimited && isBlocked ? services.now() + mostBlockedMs : limitedUntil;
     await postpone(receipt, Math.min(limitedUntil, soon), services);
     return { kind: 'postponed', open: receipt, allRateLimited };
   }
+  const isWaiting = services.now() - startsAt >= quotaWaitMs;
   started();
   const claimed = await claim(receipt, services);
   if (claimed === undefined) return { kind: 'taken-by-another', open: receipt };
-  const isBacklog = services.now() - reservingAt >= quotaWaitMs && othersWait();
+  const isBacklog = isWaiting && othersWait();
   const closed = await attemptClaimed(claimed, { clients, until, holdsExist, isBacklog }, services);
   return closed ? { kind: 'closed' } : { kind: 'attempted', open: claimed };
 }

@@ -79,6 +79,9 @@ const refused: readonly (readonly [name: string, jws: string, reason: string])[]
   ['HMAC with the public key', `${hmacText}.${hmac}`, algorithm],
   ['another type of token', await signed({ typ: 'JWT' }), anotherType],
   ['addendum to evidence', await signed({ typ: 'erasure-addendum+jwt' }), anotherType],
+  ['type that is no text', await signed({ typ: { toString: 1, valueOf: 1 } }), notEvidence],
+  ['key id that is no text', await signed({ kid: 1 }), notEvidence],
+  ['statement without a request', await signed({}, { request: undefined }), unknownFormat],
   ['extension that must be understood', await signed({ crit: ['exp'] }), anotherType],
   ['another issuer', await signed({}, { iss: 'somebody' }), unknownFormat],
   ['format of a later version', await signed({}, { v: 2 }), unknownFormat],
@@ -304,6 +307,9 @@ describe.skipIf(chromiumPath === undefined)('verify.html in Chromium', () => {
     const [, text = ''] = await results(at).allInnerTexts();
     for (const part of ['same source_id was created or changed after the erasure', 'receipt-1.jws, among these files'])
       expect(text).toContain(part);
+    await chooseEvidence(at, ['evidence.jws', genuine], files('')[1]);
+    await at.getByText('2 of 2 valid.').waitFor();
+    expect((await results(at).allInnerTexts())[1]).toContain('evidence.jws, among these files');
     await chooseEvidence(at, files(genuine)[1]);
     await at.getByText('1 of 1 valid.').waitFor();
     expect(await results(at).allInnerTexts()).toEqual([expect.stringContaining('not among these files')]);

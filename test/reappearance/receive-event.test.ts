@@ -7,7 +7,7 @@ import { addendumType, keySet } from '../../lambda/receipts/signer.ts';
 import { storeUnavailable } from '../../lambda/receipts/store.ts';
 import { customerEvent, erasedPerson } from '../support/customer-events.ts';
 import { createHarness, eventSecret, fixtureTime, type Harness, type HarnessOptions, one } from '../support/harness.ts';
-import { receiptOf } from '../support/receipt-builders.ts';
+import { closed, receiptOf } from '../support/receipt-builders.ts';
 
 const back = { source_id: 'crm-10042', email: 'ADA@example.com ' };
 const reappeared = (harness: Harness) => harness.alarms().filter(alarm => alarm === 'erased-person-reappeared');
@@ -288,6 +288,22 @@ describe('identifier that only the deleted customer had', () => {
     const { receipt } = await harness.erase(one('customer_id', harness.addCustomer({})));
     expect(receipt.state).toBe('erased');
     expect(receipt).not.toHaveProperty('resolvedHmacs');
+  });
+
+  test.each([
+    { what: 'before the erasure', later: -1000, addenda: 0 },
+    { what: 'after it', later: 1000, addenda: 1 },
+  ])('same customer id, event $what: makes $addenda addenda, whenever the customer was created', async event => {
+    const harness = createHarness({ platforms: {}, customers: [], reappearance: {} });
+    const customer = { id: 'cust_Erased', created_at: '2025-01-01T00:00:00Z' };
+    const { subject } = await harness.services.pseudonymizer();
+    const receipt = receiptOf({ subjectHmacs: [subject({ kind: 'customer_id', value: customer.id })] });
+    await harness.store.accept(receipt, { reference: '', scope: '', identifiers: [], callbacks: [] });
+    const end = closed(receipt);
+    await harness.store.replace(end, { deletePersonalData: true });
+    const at = (end.closedAt ?? 0) + event.later;
+    expect((await harness.sendEvent(customerEvent({ type: 'customer.updated', at, customer }))).status).toBe(204);
+    expect(await harness.store.addendaOf(receipt.id)).toHaveLength(event.addenda);
   });
 
   test('without the setting: nothing is stored', async () => {
