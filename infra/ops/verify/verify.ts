@@ -15,7 +15,8 @@ export const verifyCommand: OfflineCommand = {
 Says of each file YES or NO: whether it is evidence of this service, signed with
 a key of the key set and not changed since. It needs no network, no account and
 no deployment. Of a folder, such as one of export, it verifies every .jws file.
-An addendum (a person came back) is also compared with RECEIPT.jws in the same folder.
+An addendum (a person came back) is also compared with its evidence, which must
+be in RECEIPT.jws in the same folder.
 The exit code is 0 if every file is valid, otherwise 1.
 
 The answer is as good as the key set: get it from the operator in another way
