@@ -341,7 +341,7 @@ export const defects: readonly Defect[] = [
     name: 'an event before the erasure is a reappearance',
     scenario: 'reappearances',
     file: 'lambda/reappearance/receive-event.ts',
-    is: '(erasedAt < occurredAt && erasedAt < createdAt)',
+    is: "erasedAt < occurredAt && (kind === 'customer_id' || erasedAt < createdAt)",
     becomes: 'erasedAt > 0',
   },
   {
