@@ -154,7 +154,7 @@ describe('callback of settings', () => {
     expect(targets(toList, body)).toStrictEqual([]);
   });
 
-  test('no callback: has no target, and nothing is told', async () => {
+  test('no callback: has no target, and no callback is built', async () => {
     const platform = platformOf(section);
     const parsed = platform.parse(requestOf(body));
     expect('erase' in parsed && parsed.erase[0]!.callbacks).toEqual([]);
@@ -221,32 +221,32 @@ describe('callback of settings', () => {
     expect(platformWith({}).callbackOnlyOutcomes).toEqual([]);
   });
 
-  const told = { '*': { status: 200, body: '{outcome}' } };
-  const untold = { '*': { status: 200 } };
+  const byOutcome = { '*': { status: 200, body: '{outcome}' } };
+  const sameForAll = { '*': { status: 200 } };
   const { authentication, ...pulled } = section;
   const pull = { url: `${origin}/items`, list: '/items' };
   test.each<[string, object, boolean, boolean]>([
-    ['reply', { authentication, answers: told, callback: undefined }, false, true],
-    ['reply that is the same for all', { authentication, answers: untold, callback: undefined }, true, false],
-    ['reply to a list', { authentication, answers: told, each: '/all', callback: undefined }, false, false],
-    ['reply to an order that was pulled', { answers: told, authentication, pull, callback: plain }, false, false],
-    ['callback', { authentication, answers: untold, callback: plain }, true, true],
-    ['callback, but without a target', { authentication, answers: untold, callback: plain }, false, false],
+    ['reply', { authentication, answers: byOutcome, callback: undefined }, false, true],
+    ['reply that is the same for all', { authentication, answers: sameForAll, callback: undefined }, true, false],
+    ['reply to a list', { authentication, answers: byOutcome, each: '/all', callback: undefined }, false, false],
+    ['reply to an order that was pulled', { answers: byOutcome, authentication, pull, callback: plain }, false, false],
+    ['callback', { authentication, answers: sameForAll, callback: plain }, true, true],
+    ['callback, but without a target', { authentication, answers: sameForAll, callback: plain }, false, false],
     [
       'callback that has no body for it',
-      { authentication, answers: untold, callback: { ...plain, bodies: { erased: 1 } } },
+      { authentication, answers: sameForAll, callback: { ...plain, bodies: { erased: 1 } } },
       true,
       false,
     ],
     [
       'callback with the body for erased',
-      { authentication, answers: untold, callback: { ...plain, bodies: { erased: 1, not_identifiable: 1 } } },
+      { authentication, answers: sameForAll, callback: { ...plain, bodies: { erased: 1, not_identifiable: 1 } } },
       true,
       false,
     ],
     [
       'callback with another body',
-      { authentication, answers: untold, callback: { ...plain, bodies: { erased: 1, not_identifiable: 2 } } },
+      { authentication, answers: sameForAll, callback: { ...plain, bodies: { erased: 1, not_identifiable: 2 } } },
       true,
       true,
     ],

@@ -60,8 +60,8 @@ function localTime(text: string, zone: string): number | undefined {
   return earliest;
 }
 
-/** Returns the offset from UTC at a time, such as `+01:00`. Throws for an unknown zone. */
+/** Returns the offset from UTC at a time, such as `+01:00`, or `Z`. Throws for an unknown zone. */
 function offsetAt(at: number, timeZone: string): string {
   const format = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' });
-  return format.format(at).replace(/.*GMT/, '');
+  return format.format(at).replace(/.*GMT/, '') || 'Z';
 }
