@@ -2,12 +2,12 @@ import type { Alarm } from '../../lambda/domain/failure.ts';
 
 /** Who is affected, in one sentence for the on-call. The key names the alarm and its section of RUNBOOK.md. */
 export const alarmTexts = {
-  'oldest-open-half': 'A person waits for erasure: half of the legal deadline has passed.',
-  'oldest-open-late': 'A person waits for erasure: four fifths of the legal deadline have passed.',
+  'deadline-half-used': 'A person waits for erasure: half of the legal deadline has passed.',
+  'deadline-nearly-used': 'A person waits for erasure: four fifths of the legal deadline have passed.',
   'needs-review': 'At least one person is not erased until an operator reviews the request.',
   'wrong-customer-deleted':
     'Voucherify may have deleted the wrong person: its response names another customer than the one to erase.',
-  'voucherify-access-refused':
+  'voucherify-unavailable':
     "No person is erased in a project: Voucherify rejects its key, cannot be reached, or the quota is used up and the shop's own calls fail too.",
   'sweep-stopped':
     'Persons with open requests are not erased and platforms get no callbacks: no sweep has finished for five minutes.',
@@ -37,9 +37,9 @@ export type AlarmName = keyof typeof alarmTexts;
 export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'needs-review': 'needs-review',
   'wrong-customer-deleted': 'wrong-customer-deleted',
-  'voucherify-key-refused': 'voucherify-access-refused',
-  'voucherify-quota-exhausted': 'voucherify-access-refused',
-  'voucherify-unreachable': 'voucherify-access-refused',
+  'voucherify-key-refused': 'voucherify-unavailable',
+  'voucherify-quota-exhausted': 'voucherify-unavailable',
+  'voucherify-unreachable': 'voucherify-unavailable',
   'unproven-response': 'unproven-responses',
   'platform-paused': 'paused',
   'secret-unusable': 'requests-rejected',

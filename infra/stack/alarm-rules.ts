@@ -43,11 +43,11 @@ export function alarmRules(
   const codes = (name: AlarmName) => codeMetrics(name, metrics);
   const deadline = metrics.ofSweep('DeadlineUsed');
   return {
-    'oldest-open-half': deadlineAbove(deadline, 50),
-    'oldest-open-late': deadlineAbove(deadline, 80),
+    'deadline-half-used': deadlineAbove(deadline, 50),
+    'deadline-nearly-used': deadlineAbove(deadline, 80),
     'needs-review': anyOf({ ...codes('needs-review'), waiting: metrics.ofSweep('NeedsReview') }),
     'wrong-customer-deleted': anyOf(codes('wrong-customer-deleted')),
-    'voucherify-access-refused': anyOf(codes('voucherify-access-refused'), withinAnHour),
+    'voucherify-unavailable': anyOf(codes('voucherify-unavailable'), withinAnHour),
     'sweep-stopped': missingFor(metrics.sweeps),
     'unproven-responses': anyOf(codes('unproven-responses')),
     paused: anyOf({ ...codes('paused'), active: metrics.ofSweep('Paused') }),

@@ -166,8 +166,8 @@ describe.runIf(motoIsHere())('fresh clone', () => {
     await running.printed(/"DeadlineUsed":9\d/);
     const watched = of('AWS::CloudWatch::Alarm').filter(({ MetricName }) => MetricName === 'DeadlineUsed');
     expect(watched.map(({ AlarmName, Threshold }) => [AlarmName, Number(Threshold) < 90])).toEqual([
-      ['erasure-oldest-open-half', true],
-      ['erasure-oldest-open-late', true],
+      ['erasure-deadline-half-used', true],
+      ['erasure-deadline-nearly-used', true],
     ]);
     expect(running.lines.slice(seen).join('\n')).toContain('"NeedsReview":0');
     expect((await ops(['show', receipt])).stdout).toContain('voucherify-500');

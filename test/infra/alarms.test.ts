@@ -33,8 +33,8 @@ describe('alarms', () => {
     const parts = ['erasure-no-match-rate-unusual', 'erasure-no-match-rate-high'];
     expect(unnotified.map(({ AlarmName }) => AlarmName)).toEqual(parts);
     expect(notifying.map(({ AlarmName }) => AlarmName)).toEqual([
-      ...['erasure-oldest-open-half', 'erasure-oldest-open-late', 'erasure-needs-review'],
-      ...['erasure-wrong-customer-deleted', 'erasure-voucherify-access-refused', 'erasure-sweep-stopped'],
+      ...['erasure-deadline-half-used', 'erasure-deadline-nearly-used', 'erasure-needs-review'],
+      ...['erasure-wrong-customer-deleted', 'erasure-voucherify-unavailable', 'erasure-sweep-stopped'],
       ...['erasure-unproven-responses', 'erasure-paused', 'erasure-requests-rejected'],
       ...['erasure-platform-out-of-sync', 'erasure-erased-person-still-present', 'erasure-evidence-unsigned'],
       'erasure-no-match-rate',
@@ -57,8 +57,10 @@ describe('alarms', () => {
   test('text with runbookUrl: links to the section in the runbook of this version', () => {
     const operations = { runbookUrl: 'https://git.example.com/erasure/blob/v{version}/RUNBOOK.md' };
     const alarms = synthesised({ settings: settingsWith({ operations }) }).of('AWS::CloudWatch::Alarm');
-    const [late] = alarms.filter(({ AlarmName }: { AlarmName: string }) => AlarmName === 'erasure-oldest-open-late');
-    const page = `https://git.example.com/erasure/blob/v${manifest.version}/RUNBOOK.md#oldest-open-late`;
+    const [late] = alarms.filter(
+      ({ AlarmName }: { AlarmName: string }) => AlarmName === 'erasure-deadline-nearly-used',
+    );
+    const page = `https://git.example.com/erasure/blob/v${manifest.version}/RUNBOOK.md#deadline-nearly-used`;
     expect(late.AlarmDescription).toMatch(/^A person waits.*passed\. https:/);
     expect(late.AlarmDescription.endsWith(page)).toBe(true);
   });
@@ -87,7 +89,7 @@ describe('alarms', () => {
       expect(parts.every(({ ReturnData }) => !ReturnData)).toBe(true);
       expect(parts.length).toBeLessThanOrEqual(10);
       const periods = new Set(parts.map(({ MetricStat }) => MetricStat?.Period));
-      const hourly = one.AlarmName === 'erasure-voucherify-access-refused';
+      const hourly = one.AlarmName === 'erasure-voucherify-unavailable';
       expect([...periods, one.EvaluationPeriods]).toEqual(hourly ? [300, 13] : [60, 5]);
     }
   });
@@ -104,10 +106,10 @@ describe('alarms', () => {
     });
   });
 
-  test('oldest-open: starts at half and at four fifths of the deadline', () => {
+  test('alarms of the deadline: start at half and at four fifths of the deadline', () => {
     const used = { Namespace: 'erasure', MetricName: 'DeadlineUsed', Statistic: 'Maximum', TreatMissingData: 'ignore' };
-    expect(alarm('oldest-open-half')).toMatchObject({ ...used, ...atLeast(50), Period: 3600 });
-    expect(alarm('oldest-open-late')).toMatchObject({ ...used, ...atLeast(80), Period: 3600 });
+    expect(alarm('deadline-half-used')).toMatchObject({ ...used, ...atLeast(50), Period: 3600 });
+    expect(alarm('deadline-nearly-used')).toMatchObject({ ...used, ...atLeast(80), Period: 3600 });
   });
 
   test('needs-review and paused: last as long as their cause', () => {

@@ -401,7 +401,7 @@ describe.skipIf(chromiumPath === undefined)('page of a local run in Chromium', (
     await page.getByRole('radio', { name: 'Rejects the key' }).check();
     await page.getByRole('button', { name: 'Standard Webhooks' }).click();
     const alarm = page.getByRole('region', { name: 'Alarms' });
-    await alarm.getByText('voucherify-access-refused').first().waitFor();
+    await alarm.getByText('voucherify-unavailable').first().waitFor();
     await alarm.getByRole('button', { name: 'Clear' }).click();
     await alarm.waitFor({ state: 'hidden' });
   });

@@ -352,14 +352,14 @@ describe('doctor: backlog', () => {
   const unsigned = { state: 'erased', queue: 'sign', closedAt: Date.now() - 61 * minute } as const;
   const calledBack = { tries: 1, delivered: [0], refused: [], endedAt: Date.now() };
   const old = (days: number) => ({ submittedAt: Date.now() - days * day - minute, nextAttemptAt: Date.now() + day });
-  const late = 'of its time: npm run ops -- list --state open (RUNBOOK.md#oldest-open';
+  const late = 'of its time: npm run ops -- list --state open (RUNBOOK.md#deadline';
 
   test.each<[mark: string, message: string, facts: Partial<Receipt>, count?: number]>([
     ['!', '1 receipt needs a review: npm run ops -- list --state needs-review', review],
     ['!', 'at least 100 receipts need a review', review, 101],
     ['✓', 'has used 10 % of its time', old(3)],
-    ['!', `has used 50 % ${late}-half)`, old(15)],
-    ['✗', `has used 80 % ${late}-late)`, old(24)],
+    ['!', `has used 50 % ${late}-half-used)`, old(15)],
+    ['✗', `has used 80 % ${late}-nearly-used)`, old(24)],
     ['✗', '1 receipt unsigned for more than an hour (RUNBOOK.md#evidence-unsigned)', unsigned],
     ['✓', 'no evidence is overdue for its signature', { ...unsigned, callbackState: calledBack }],
   ])('%s %s', async (mark, says, facts, count) => {
@@ -429,7 +429,7 @@ describe('doctor: Voucherify', () => {
   test.each<[mark: string, says: string, todo: string, answer: ServedReply, more?: object]>([
     ['✗', 'main: HTTP 401: the key is unknown', 'erasure-shop/voucherify/main', { status: 401 }],
     ['✗', 'main: HTTP 403: the key may not read customers', 'IP list', { status: 403 }],
-    ['✗', used, 'RUNBOOK.md#voucherify-access-refused', { status: 402 }],
+    ['✗', used, 'RUNBOOK.md#voucherify-unavailable', { status: 402 }],
     ['✗', 'main: HTTP 429: the API calls of the plan', 'upgrade', waitOf('7200')],
     ['!', 'main: the rate limit is used up (429) until 20', 'check what else uses this quota', waitOf('20')],
     ['!', 'main: the rate limit is used up (429): check', 'what else', { status: 429 }],

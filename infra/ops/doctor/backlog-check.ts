@@ -5,7 +5,7 @@ import { bad, type Check, type CheckContext, type CheckResult, ok, warning } fro
 /** Number of receipts read from each queue. */
 const maxReceipts = 100;
 
-/** Percent of the legal time, as in the alarms oldest-open-half and oldest-open-late. */
+/** Percent of the legal time, as in the alarms deadline-half-used and deadline-nearly-used. */
 const halfPercent = 50;
 const latePercent = 80;
 
@@ -45,8 +45,8 @@ function checkOpen(open: readonly Receipt[], { now }: CheckContext): CheckResult
   const used = Math.floor(Math.max(...open.map(receipt => deadlineUsedPercent(receipt, now()))));
   const state = `${countText(open.length)} not finished; the oldest has used ${used} % of its time`;
   const command = 'npm run ops -- list --state open';
-  if (used >= latePercent) return bad(`${state}: ${command} (RUNBOOK.md#oldest-open-late)`);
-  if (used >= halfPercent) return warning(`${state}: ${command} (RUNBOOK.md#oldest-open-half)`);
+  if (used >= latePercent) return bad(`${state}: ${command} (RUNBOOK.md#deadline-nearly-used)`);
+  if (used >= halfPercent) return warning(`${state}: ${command} (RUNBOOK.md#deadline-half-used)`);
   return ok(state);
 }
 

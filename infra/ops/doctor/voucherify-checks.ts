@@ -54,18 +54,18 @@ function untilText(at: number | undefined): string {
 }
 
 const noConnection =
-  'compare baseUrl with the API endpoint in Project settings, and check the network of this machine (RUNBOOK.md#voucherify-access-refused)';
+  'compare baseUrl with the API endpoint in Project settings, and check the network of this machine (RUNBOOK.md#voucherify-unavailable)';
 const noToken = 'check that the key may create tokens with the scope customers';
 const serverError =
-  'Voucherify has a failure (status.voucherify.io); the sweep retries accepted requests (RUNBOOK.md#voucherify-access-refused)';
+  'Voucherify has a failure (status.voucherify.io); the sweep retries accepted requests (RUNBOOK.md#voucherify-unavailable)';
 const notACustomerList = 'not a list of customers: compare baseUrl with the API endpoint in Project settings';
 
 const statusFixes: Readonly<Record<number, string>> = {
-  401: 'the key is unknown, deleted or regenerated: put a valid one into SECRET (RUNBOOK.md#voucherify-access-refused)',
-  402: 'the API calls of the plan are used up: upgrade, or wait for the next cycle (RUNBOOK.md#voucherify-access-refused)',
+  401: 'the key is unknown, deleted or regenerated: put a valid one into SECRET (RUNBOOK.md#voucherify-unavailable)',
+  402: 'the API calls of the plan are used up: upgrade, or wait for the next cycle (RUNBOOK.md#voucherify-unavailable)',
   403:
     'the key may not read customers, is of another region, or its IP list excludes this machine (which does not ' +
-    'affect the function (RUNBOOK.md#voucherify-access-refused)',
+    'affect the function (RUNBOOK.md#voucherify-unavailable)',
 };
 
 /** One app id is one project. Two names for it would count its quota twice. */
@@ -161,8 +161,8 @@ async function checkRateLimit(name: string, { control, now, local }: CheckContex
 
 const resumesByItself = 'calls resume automatically, and no request is lost';
 const breakerFixes: Readonly<Record<string, string>> = {
-  'key-refused': 'a new key in its secret resumes calls at once (RUNBOOK.md#voucherify-access-refused)',
-  'quota-exhausted': 'one call per hour checks whether it is available again (RUNBOOK.md#voucherify-access-refused)',
+  'key-refused': 'a new key in its secret resumes calls at once (RUNBOOK.md#voucherify-unavailable)',
+  'quota-exhausted': 'one call per hour checks whether it is available again (RUNBOOK.md#voucherify-unavailable)',
 };
 
 /** Signed timestamps are rejected after five minutes; half a minute shows that the clock is not synchronized. */
