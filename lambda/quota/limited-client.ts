@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { HttpCall, HttpResult, Send } from '../io/http-client.ts';
-import type { BreakerEffect, QuotaEffect } from './apply-effect.ts';
+import type { BreakerEffect, QuotaEffect } from './rate-limit.ts';
 import {
   type Capacity,
   initialRateLimit,

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Alarm } from '../domain/failure.ts';
 import type { HttpResult } from '../io/http-client.ts';
 import { parseStrictJsonText } from '../io/json.ts';
-import type { BreakerEffect, QuotaEffect, RateHeaders } from '../quota/apply-effect.ts';
+import type { BreakerEffect, QuotaEffect, RateHeaders } from '../quota/rate-limit.ts';
 
 /** A call that failed. */
 export type CallFailure = {

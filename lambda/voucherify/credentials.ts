@@ -3,8 +3,8 @@ import { projectSecretName } from '../domain/names.ts';
 import type { HttpCall, HttpResult } from '../io/http-client.ts';
 import { parseStrictJsonText } from '../io/json.ts';
 import { placeholder, type ReadSecret } from '../io/secret-cache.ts';
-import type { QuotaEffect } from '../quota/apply-effect.ts';
 import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
+import type { QuotaEffect } from '../quota/rate-limit.ts';
 import { type CallFailure, classify, retryLater } from './classify.ts';
 
 /** The headers that authenticate to Voucherify, and their app id. */

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { applyEffect, type ObservedCall } from '../../lambda/quota/apply-effect.ts';
-import { breakerFor, initialRateLimit, type RateLimitState, reserve } from '../../lambda/quota/rate-limit.ts';
+import {
+  applyEffect,
+  breakerFor,
+  initialRateLimit,
+  type ObservedCall,
+  type RateLimitState,
+  reserve,
+} from '../../lambda/quota/rate-limit.ts';
 import {
   hour,
   minute,

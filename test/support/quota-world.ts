@@ -1,6 +1,5 @@
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import type { HttpCall, HttpResult, Send } from '../../lambda/io/http-client.ts';
-import type { ObservedCall } from '../../lambda/quota/apply-effect.ts';
 import {
   createLimitedClient,
   type ExpectedCalls,
@@ -8,7 +7,7 @@ import {
   type RateLimited,
   serialQueue,
 } from '../../lambda/quota/limited-client.ts';
-import type { Quota, ReservationRequest } from '../../lambda/quota/rate-limit.ts';
+import type { ObservedCall, Quota, ReservationRequest } from '../../lambda/quota/rate-limit.ts';
 import { createRateLimiter, type RateLimiter } from '../../lambda/quota/rate-limiter.ts';
 import { type CallResult, classify } from '../../lambda/voucherify/classify.ts';
 import { memoryRows } from './memory-rows.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import type { BreakerEffect } from '../../lambda/quota/apply-effect.ts';
+import type { BreakerEffect } from '../../lambda/quota/rate-limit.ts';
 import { type CallFailure, classify, parseRateHeaders } from '../../lambda/voucherify/classify.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 

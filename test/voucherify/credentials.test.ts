@@ -2,8 +2,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
-import type { QuotaEffect } from '../../lambda/quota/apply-effect.ts';
 import type { LimitedSend } from '../../lambda/quota/limited-client.ts';
+import type { QuotaEffect } from '../../lambda/quota/rate-limit.ts';
 import {
   type ApiKey,
   apiKeyCredentials,

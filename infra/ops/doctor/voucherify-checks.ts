@@ -1,6 +1,5 @@
 import { projectSecretName } from '../../../lambda/domain/names.ts';
-import { applyRateHeaders } from '../../../lambda/quota/apply-effect.ts';
-import { hasSpareCalls, initialRateLimit, tokenInterval } from '../../../lambda/quota/rate-limit.ts';
+import { applyRateHeaders, hasSpareCalls, initialRateLimit, tokenInterval } from '../../../lambda/quota/rate-limit.ts';
 import { readRateLimit } from '../../../lambda/quota/rate-limiter.ts';
 import { parseRateHeaders } from '../../../lambda/voucherify/classify.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
