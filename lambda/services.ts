@@ -10,7 +10,7 @@ import { type Pseudonymizer, pseudonymizerFrom } from './receipts/hmac.ts';
 import type { Signer } from './receipts/signer.ts';
 import type { ReceiptStore } from './receipts/store.ts';
 import type { Settings } from './settings.ts';
-import { openProject, type Project } from './voucherify/project.ts';
+import { openProject, type Project } from './voucherify/client.ts';
 
 /** The dependencies that differ between AWS, a local run and a test. */
 export interface Adapters {

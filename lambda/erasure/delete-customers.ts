@@ -1,9 +1,8 @@
 import type { Deletion } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import type { Pin } from '../receipts/store.ts';
-import { type CallFailure, unprovenFailure } from '../voucherify/classify.ts';
 import type { VoucherifyClient, VoucherifyReply } from '../voucherify/client.ts';
-import type { DeletionResult } from '../voucherify/responses.ts';
+import { type CallFailure, type DeletionResult, unprovenFailure } from '../voucherify/responses.ts';
 import type { CheckHolds } from './hold-check.ts';
 
 export interface DeletionTask {

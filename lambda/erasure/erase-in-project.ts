@@ -10,13 +10,10 @@ import {
 } from '../receipts/receipt.ts';
 import { maxUnproven, type ProjectResult } from '../receipts/record-attempt.ts';
 import type { ResidueCounts } from '../receipts/row-schemas.ts';
-import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
-import { type UpdatedReceipt, updateReceipt } from '../receipts/store.ts';
+import { type PersonalDataWithPins, type Pin, type UpdatedReceipt, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { type CallFailure, needsReview, retryLater } from '../voucherify/classify.ts';
-import type { ProjectClient } from '../voucherify/client.ts';
-import { expectedCalls } from '../voucherify/project.ts';
-import { addCounts, notCounted } from '../voucherify/residue.ts';
+import { expectedCalls, type ProjectClient } from '../voucherify/client.ts';
+import { addCounts, notCounted } from '../voucherify/counts.ts';
 import {
   noLookUps,
   refusedCodes,
@@ -25,6 +22,7 @@ import {
   withoutFound,
   withoutRefused,
 } from '../voucherify/resolve.ts';
+import { type CallFailure, needsReview, retryLater } from '../voucherify/responses.ts';
 import { deleteCustomers } from './delete-customers.ts';
 import { type CheckHolds, createHoldCheck } from './hold-check.ts';
 

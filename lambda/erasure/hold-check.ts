@@ -2,7 +2,7 @@ import { readActiveHolds } from '../control/legal-holds.ts';
 import type { Pseudonymizer } from '../receipts/hmac.ts';
 import { legalHold } from '../receipts/receipt.ts';
 import type { Services } from '../services.ts';
-import { type CallFailure, needsReview, retryLater } from '../voucherify/classify.ts';
+import { type CallFailure, needsReview, retryLater } from '../voucherify/responses.ts';
 
 /** A customer as far as a legal hold can find it: its id, and the HMACs of its source_id and e-mail address. */
 interface HoldableCustomer {

@@ -1,8 +1,8 @@
 import type { Identifier } from '../domain/erasure.ts';
 import type { Services } from '../services.ts';
-import { needsReview } from '../voucherify/classify.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { type Resolved, refusedCodes, resolve } from '../voucherify/resolve.ts';
+import { needsReview } from '../voucherify/responses.ts';
 import { createHoldCheck } from './hold-check.ts';
 
 interface PreviewedRequest {

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import type { HttpCall, HttpResult, Send } from '../io/http-client.ts';
-import type { BreakerEffect, QuotaEffect } from './rate-limit.ts';
 import {
+  type BreakerEffect,
   type Capacity,
   initialRateLimit,
   leastCallMs,
+  type QuotaEffect,
   type Reservation,
   type ReservationRequest,
 } from './rate-limit.ts';

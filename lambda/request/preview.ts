@@ -1,7 +1,7 @@
 import { countLookUpCalls } from '../domain/erasure.ts';
 import { previewInProject } from '../erasure/preview.ts';
 import type { Services } from '../services.ts';
-import type { Project } from '../voucherify/project.ts';
+import type { Project } from '../voucherify/client.ts';
 import { type ManualRequest, manualErasure, type ProjectPreview, type RequestPreview } from './manual-event.ts';
 
 /**

@@ -2,8 +2,7 @@ import { type Receipt, uncountedProjects } from '../receipts/receipt.ts';
 import type { ResidueCounts } from '../receipts/row-schemas.ts';
 import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { isPassing } from '../voucherify/counting.ts';
-import { notCounted } from '../voucherify/residue.ts';
+import { isPassing, notCounted } from '../voucherify/counts.ts';
 
 /** How long the signature waits for counts that Voucherify or the quota does not allow now, in milliseconds. */
 const patienceMs = 1_800_000;

@@ -1,18 +1,40 @@
+import type { VersionedStore } from '../control/versioned-store.ts';
 import { isPlainValue, isUsable } from '../domain/erasure.ts';
-import type { ExpectedCalls, LimitedClient, LimitedSend, RateLimited } from '../quota/limited-client.ts';
-import type { ResidueCounts } from '../receipts/row-schemas.ts';
-import { countActivities } from './activities.ts';
-import { type CallFailure, type CallResult, classify, retryLater } from './classify.ts';
-import type { Counting, CountingClock } from './counting.ts';
-import type { CredentialProvider, CredentialResult, Credentials } from './credentials.ts';
-import { countResidue } from './residue.ts';
+import type { Send } from '../io/http-client.ts';
+import type { ReadSecret } from '../io/secret-cache.ts';
 import {
+  createLimitedClient,
+  type ExpectedCalls,
+  type LimitedClient,
+  type LimitedSend,
+  type RateLimited,
+  serialQueue,
+} from '../quota/limited-client.ts';
+import type { Quota } from '../quota/rate-limit.ts';
+import { createRateLimiter } from '../quota/rate-limiter.ts';
+import type { Receipt } from '../receipts/receipt.ts';
+import type { ResidueCounts } from '../receipts/row-schemas.ts';
+import { type Counting, type CountingClock, countActivities, countResidue, residueScopes } from './counts.ts';
+import {
+  apiKeyCredentials,
+  apiKeyReader,
+  type CredentialProvider,
+  type CredentialResult,
+  type Credentials,
+  oauthCredentials,
+} from './credentials.ts';
+import type { ProjectSettings } from './project-settings.ts';
+import {
+  type CallFailure,
+  type CallResult,
   type CustomerPage,
+  classify,
   type DeletionResult,
   type LookUpReply,
   parseDeletion,
   parseLookUp,
   parsePage,
+  retryLater,
 } from './responses.ts';
 
 /** The result of a call, and the app id that it was made with; empty if there were no credentials. */
@@ -190,4 +212,80 @@ function listUrl(baseUrl: string, email: string, page: number): URL {
   const url = new URL('/v1/customers', baseUrl);
   url.search = new URLSearchParams({ email, limit: String(pageSize), page: String(page) }).toString();
   return url;
+}
+
+/** One Voucherify project in a process: its credentials and its rate limiter, shared by all attempts. */
+export interface Project {
+  /** Reads the rate-limit state in advance. Never throws. */
+  prefetchRateLimit(): Promise<void>;
+  /** Creates the client of one attempt. A fresh one belongs to the request path, which may use the burst. */
+  client(receipt: ClientReceipt, fresh: boolean): ProjectClient;
+}
+
+/** What a client needs to know of a receipt: which calls it still needs, and by whom the breaker counts failures. */
+export type ClientReceipt = Pick<Receipt, 'id' | 'projects' | 'lookUpCalls'>;
+
+export interface ProjectContext {
+  readonly settings: { readonly projects: Readonly<Record<string, ProjectSettings>> };
+  readonly readSecret: ReadSecret;
+  readonly control: VersionedStore;
+  readonly send: Send;
+  readonly now: () => number;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+const minute = 60_000;
+const hour = 3_600_000;
+
+/** Opens a project of the settings. Throws `RangeError` for an unknown project. */
+export function openProject(name: string, { settings, readSecret, control, send, now, wait }: ProjectContext): Project {
+  const project = settings.projects[name];
+  if (project === undefined) throw new RangeError('project: not in settings');
+  const readCredentials = credentialProviderFor(name, project, { readSecret, now });
+  const rateLimiter = createRateLimiter(name, quotaFromSettings(project), control);
+  const shared = { send, now, wait, queue: serialQueue(), rateLimiter };
+  const residueCredentials = credentialProviderFor(name, project, { readSecret, now }, residueScopes);
+  const counting = { now, wait, ...(project.residue === true && { residueCredentials }) };
+  return {
+    prefetchRateLimit: rateLimiter.prefetch,
+    client: (receipt, fresh) => {
+      const expected = expectedCalls(receipt, name);
+      const limited = createLimitedClient({ ...shared, receipt: receipt.id, fresh });
+      return createProjectClient(project.baseUrl, readCredentials, limited, expected, counting);
+    },
+  };
+}
+
+/**
+ * Returns the calls that a receipt still needs in a project. Most requests find one customer, so its deletion is reserved
+ * together with the look-ups. Each deletion of a pin that this attempt did not resolve is preceded by a GET.
+ */
+export function expectedCalls(
+  { projects, lookUpCalls }: Pick<ClientReceipt, 'projects' | 'lookUpCalls'>,
+  project: string,
+  justResolved: boolean = false,
+): ExpectedCalls {
+  const progress = projects[project];
+  const lookUps = Math.max(0, lookUpCalls - (progress?.lookedUp ?? 0));
+  if (progress === undefined || progress.pins === 0) return { calls: lookUps + 1 };
+  const { pins, deletions, absent = [], lookUpAgain } = progress;
+  const deletionCalls = pins - deletions.length - absent.length;
+  if (lookUpAgain) return { calls: lookUps + 2 * deletionCalls + 2 };
+  return justResolved ? { calls: deletionCalls } : { calls: 2 * deletionCalls, inPairs: true };
+}
+
+/** Returns the credential provider that settings name. */
+export function credentialProviderFor(
+  name: string,
+  { auth, baseUrl }: ProjectSettings,
+  { readSecret, now }: Pick<ProjectContext, 'readSecret' | 'now'>,
+  scopes?: string,
+): CredentialProvider {
+  const readKeys = apiKeyReader(name, readSecret);
+  return auth === 'oauth' ? oauthCredentials(baseUrl, readKeys, now, scopes) : apiKeyCredentials(readKeys);
+}
+
+/** Returns the quota of a project from its settings. */
+export function quotaFromSettings({ quotaShare, callsPerMinute, quotaPeriod }: ProjectSettings): Quota {
+  return { share: quotaShare, limit: callsPerMinute, periodMs: quotaPeriod === 'hour' ? hour : minute };
 }

@@ -5,7 +5,7 @@ import { parseStrictJsonText } from '../io/json.ts';
 import { placeholder, type ReadSecret } from '../io/secret-cache.ts';
 import type { LimitedSend, RateLimited } from '../quota/limited-client.ts';
 import type { QuotaEffect } from '../quota/rate-limit.ts';
-import { type CallFailure, classify, retryLater } from './classify.ts';
+import { type CallFailure, classify, retryLater } from './responses.ts';
 
 /** The headers that authenticate to Voucherify, and their app id. */
 export interface Credentials {

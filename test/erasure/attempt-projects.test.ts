@@ -8,9 +8,8 @@ import type { PersonalDataWithPins, SideWrites } from '../../lambda/receipts/sto
 import { decideRetry } from '../../lambda/receipts/transitions.ts';
 import { type Adapters, createServices } from '../../lambda/services.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
-import { needsReview, retryLater } from '../../lambda/voucherify/classify.ts';
 import type { ProjectClient } from '../../lambda/voucherify/client.ts';
-import type { DeletionResult, LookUpReply } from '../../lambda/voucherify/responses.ts';
+import { type DeletionResult, type LookUpReply, needsReview, retryLater } from '../../lambda/voucherify/responses.ts';
 import { ada, ben, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 import { html, response } from '../support/voucherify-responses.ts';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type DeletionTask, deleteCustomers } from '../../lambda/erasure/delete-customers.ts';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { needsReview, retryLater } from '../../lambda/voucherify/classify.ts';
-import type { DeletionResult, LookUpReply } from '../../lambda/voucherify/responses.ts';
+import { type DeletionResult, type LookUpReply, needsReview, retryLater } from '../../lambda/voucherify/responses.ts';
 import { ada, countedReservations, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 

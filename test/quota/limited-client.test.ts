@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { serialQueue } from '../../lambda/quota/limited-client.ts';
 import { type Quota, tokenInterval } from '../../lambda/quota/rate-limit.ts';
-import { classify } from '../../lambda/voucherify/classify.ts';
+import { classify } from '../../lambda/voucherify/responses.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { memoryRows } from '../support/memory-rows.ts';
 import {

@@ -9,7 +9,7 @@ import {
 } from '../../lambda/quota/limited-client.ts';
 import type { ObservedCall, Quota, ReservationRequest } from '../../lambda/quota/rate-limit.ts';
 import { createRateLimiter, type RateLimiter } from '../../lambda/quota/rate-limiter.ts';
-import { type CallResult, classify } from '../../lambda/voucherify/classify.ts';
+import { type CallResult, classify } from '../../lambda/voucherify/responses.ts';
 import { memoryRows } from './memory-rows.ts';
 import { type VirtualClock, virtualClock } from './virtual-clock.ts';
 

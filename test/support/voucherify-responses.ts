@@ -1,5 +1,5 @@
 import type { HttpCall, HttpResult, Send } from '../../lambda/io/http-client.ts';
-import { type CallResult, classify } from '../../lambda/voucherify/classify.ts';
+import { type CallResult, classify } from '../../lambda/voucherify/responses.ts';
 
 type Response = Extract<HttpResult, { kind: 'answer' }>;
 

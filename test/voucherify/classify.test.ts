@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
 import type { BreakerEffect } from '../../lambda/quota/rate-limit.ts';
-import { type CallFailure, classify, parseRateHeaders } from '../../lambda/voucherify/classify.ts';
+import { type CallFailure, classify, parseRateHeaders } from '../../lambda/voucherify/responses.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 
 const now = Date.UTC(2026, 10, 24, 12);

@@ -4,7 +4,7 @@ import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
 import { tokenInterval } from '../../lambda/quota/rate-limit.ts';
 import { parseSettings } from '../../lambda/settings.ts';
-import { expectedCalls, openProject, type Project } from '../../lambda/voucherify/project.ts';
+import { expectedCalls, openProject, type Project } from '../../lambda/voucherify/client.ts';
 import { createHarness, one, sandboxResult, start } from '../support/harness.ts';
 import { memoryRows } from '../support/memory-rows.ts';
 import { hour, minute, mostInAPeriod, now, second, voucherifyAt } from '../support/quota-world.ts';

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { classify } from '../../lambda/voucherify/classify.ts';
-import { parseDeletion, parseLookUp, parsePage } from '../../lambda/voucherify/responses.ts';
+import { classify, parseDeletion, parseLookUp, parsePage } from '../../lambda/voucherify/responses.ts';
 import { done, html, notFound, outcome, pin } from '../support/voucherify-responses.ts';
 
 const unproven = (code: string) => ({

@@ -1,7 +1,6 @@
 import { createHttpClient, type HttpResult } from '../../../lambda/io/http-client.ts';
 import type { LimitedSend } from '../../../lambda/quota/limited-client.ts';
-import { createVoucherifyClient } from '../../../lambda/voucherify/client.ts';
-import { credentialProviderFor } from '../../../lambda/voucherify/project.ts';
+import { createVoucherifyClient, credentialProviderFor } from '../../../lambda/voucherify/client.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
 import type { CustomerPage } from '../../../lambda/voucherify/responses.ts';
 import type { LocalFolder, OpsContext } from '../context.ts';

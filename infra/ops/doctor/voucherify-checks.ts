@@ -1,10 +1,10 @@
 import { projectSecretName } from '../../../lambda/domain/names.ts';
 import { applyRateHeaders, hasSpareCalls, initialRateLimit, tokenInterval } from '../../../lambda/quota/rate-limit.ts';
 import { readRateLimit } from '../../../lambda/quota/rate-limiter.ts';
-import { parseRateHeaders } from '../../../lambda/voucherify/classify.ts';
+import { quotaFromSettings } from '../../../lambda/voucherify/client.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
-import { quotaFromSettings } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
+import { parseRateHeaders } from '../../../lambda/voucherify/responses.ts';
 import { isoSeconds, span } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, sandboxFix, warning } from './check.ts';
 import { secretLabel } from './secret-checks.ts';

@@ -86,13 +86,13 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'records that are too large open the circuit breaker',
-    file: 'lambda/voucherify/classify.ts',
+    file: 'lambda/voucherify/responses.ts',
     is: 'if (code === tooLarge) return { outcome: undocumented(code), breaker: close, status: 0 };',
     becomes: 'if (code === tooLarge) return { outcome: undocumented(code), breaker: count, status: 0 };',
   },
   {
     name: 'an identity that Voucherify refuses blocks the others',
-    file: 'lambda/voucherify/find-customers.ts',
+    file: 'lambda/voucherify/resolve.ts',
     is: "if (kind === 'review' || code === 'unreadable-customer') return { ...refused, refused: code };",
     becomes: "if (kind === 'review' && code.length > 99) return { ...refused, refused: code };",
   },
@@ -135,7 +135,7 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'a short page ends a list',
-    file: 'lambda/voucherify/find-customers.ts',
+    file: 'lambda/voucherify/resolve.ts',
     is: 'const before = rows.size;',
     becomes:
       "if (result.customers.length < 100) return { kind: 'complete', candidates: [...candidates.values()], identifiable: true, appIds };\n    const before = rows.size;",
@@ -290,7 +290,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'every request probes a rejected key',
     scenario: 'keys',
-    file: 'lambda/voucherify/classify.ts',
+    file: 'lambda/voucherify/responses.ts',
     is: "breaker: { kind: 'open', code: 'key-refused',",
     becomes: "breaker: status === 401 ? close : { kind: 'open', code: 'key-refused',",
   },
@@ -380,7 +380,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'a list without a total counts as 0',
     scenario: 'residues',
-    file: 'lambda/voucherify/residue.ts',
+    file: 'lambda/voucherify/counts.ts',
     is: "if (!parsed.success) return 'no-total';",
     becomes: 'if (!parsed.success) return 0;',
   },
@@ -454,7 +454,7 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'a duplicate key is read as proof',
-    file: 'lambda/voucherify/classify.ts',
+    file: 'lambda/voucherify/responses.ts',
     is: 'const json = parseStrictJsonText(result.body);',
     becomes:
       'const json = (() => { try { return JSON.parse(result.body); } catch { return parseStrictJsonText(result.body); } })();',

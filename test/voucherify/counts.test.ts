@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type CallResult, retryLater } from '../../lambda/voucherify/classify.ts';
-import { isPassing } from '../../lambda/voucherify/counting.ts';
-import { addCounts, countResidue } from '../../lambda/voucherify/residue.ts';
+import { addCounts, countResidue, isPassing } from '../../lambda/voucherify/counts.ts';
+import { type CallResult, retryLater } from '../../lambda/voucherify/responses.ts';
 import { start } from '../support/harness.ts';
 
 type Outcome = CallResult['outcome'];
