@@ -1,4 +1,4 @@
-import { isUsable } from '../../lambda/domain/erasure.ts';
+import { isUsable } from '../../lambda/domain/identifiers.ts';
 import type { ManualRequest } from '../../lambda/request/manual-event.ts';
 import { OpsUsageError } from './args.ts';
 

@@ -1,14 +1,6 @@
-import { canonicalEmail, emailSpellings, maxIdentifierLength } from './email.ts';
+import type { Identifier } from './identifiers.ts';
 
 // The domain model. All times are in epoch milliseconds.
-
-export type IdentifierKind = 'customer_id' | 'source_id' | 'email' | 'phone';
-
-/** Identifies a person in Voucherify. A hash is never a value: a hashed identity has an empty one. */
-export interface Identifier {
-  readonly kind: IdentifierKind;
-  readonly value: string;
-}
 
 /** One identity exactly as the platform sent it, mapped or not. Used only to compare two payloads. */
 export interface Identity {
@@ -106,45 +98,3 @@ export type UnmatchedKind = 'no-match' | 'not-identifiable' | 'created-later';
 export type Outcome =
   | { readonly kind: FinalKind; readonly at: number; readonly deletions: readonly Deletion[] }
   | { readonly kind: 'in-progress' | 'needs-review'; readonly expectedAt: number };
-
-export { maxIdentifierLength };
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are rejected here
-const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/u;
-
-/** The pattern of a customer id (Voucherify OpenAPI, loyalties v2), without its length, which may change. */
-const customerId = /^cust_[A-Za-z0-9]+$/;
-
-/** Returns whether a value may be part of a URL: not blank, `.`, `..`, ill-formed, too long or with control characters. */
-export function isPlainValue(value: string): boolean {
-  if (value.trim() === '' || value === '.' || value === '..') return false;
-  return value.length <= maxIdentifierLength && value.isWellFormed() && !controlCharacters.test(value);
-}
-
-/** Returns whether a value has the format of a customer id. Every pin must have it. */
-export function isCustomerId(value: string): boolean {
-  return customerId.test(value) && isPlainValue(value);
-}
-
-/** Returns whether an identifier can be looked up. Voucherify cannot look up a phone number. */
-export function isUsable({ kind, value }: Identifier): boolean {
-  if (kind === 'phone') return false;
-  if (kind === 'email') return canonicalEmail(value) !== undefined;
-  return kind === 'customer_id' ? isCustomerId(value) : isPlainValue(value);
-}
-
-/** Returns the values to look up for an identifier: every spelling of an e-mail address; none if it cannot be looked up. */
-export function spellingsOf(identifier: Identifier): readonly string[] {
-  if (!isUsable(identifier)) return [];
-  return identifier.kind === 'email' ? emailSpellings(identifier.value) : [identifier.value];
-}
-
-/** Returns the number of calls that these look-ups need, if each list of customers has one page. */
-export function countLookUpCalls(identifiers: readonly Identifier[]): number {
-  return identifiers.reduce((sum, identifier) => sum + spellingsOf(identifier).length, 0);
-}
-
-/** Returns the kinds of the identifiers that cannot be looked up, each once. */
-export function kindsNotLookedUp(identifiers: readonly Identifier[]): IdentifierKind[] {
-  return [...new Set(identifiers.filter(one => !isUsable(one)).map(({ kind }) => kind))].toSorted();
-}

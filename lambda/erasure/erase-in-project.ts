@@ -1,5 +1,6 @@
-import type { Identifier, LookUpResults } from '../domain/erasure.ts';
+import type { LookUpResults } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
+import type { Identifier } from '../domain/identifiers.ts';
 import {
   acceptedAppIdHmac,
   hasRefusedLookUps,

@@ -1,4 +1,4 @@
-import type { Identifier } from '../domain/erasure.ts';
+import type { Identifier } from '../domain/identifiers.ts';
 import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { type Resolved, refusedCodes, resolve } from '../voucherify/resolve.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { type Identifier, isUsable } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
+import { type Identifier, isUsable } from '../domain/identifiers.ts';
 import { parseStrictJson } from '../io/json.ts';
 
 /** A customer that was created or changed in Voucherify. Exists in memory only. */

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
-import { canonicalEmail } from '../domain/email.ts';
-import type { Identifier, Identity } from '../domain/erasure.ts';
+import type { Identity } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
+import type { Identifier } from '../domain/identifiers.ts';
+import { canonicalEmail } from '../domain/identifiers.ts';
 import { pepperName } from '../domain/names.ts';
 import type { ReadSecret } from '../io/secret-cache.ts';
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
-import { type ErasureRequest, isUsable, type Outcome } from '../domain/erasure.ts';
+import type { ErasureRequest, Outcome } from '../domain/erasure.ts';
 import { Failure, type FailureCode } from '../domain/failure.ts';
+import { isUsable } from '../domain/identifiers.ts';
 
 /** Most requests in one event: they are stored at once. */
 export const maxManualRequests = 25;

@@ -1,4 +1,4 @@
-import { countLookUpCalls } from '../domain/erasure.ts';
+import { countLookUpCalls } from '../domain/identifiers.ts';
 import { previewInProject } from '../erasure/preview.ts';
 import type { Services } from '../services.ts';
 import type { Project } from '../voucherify/client.ts';

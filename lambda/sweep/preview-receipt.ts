@@ -1,4 +1,4 @@
-import type { Identifier } from '../domain/erasure.ts';
+import type { Identifier } from '../domain/identifiers.ts';
 import { clientsFor } from '../erasure/attempt.ts';
 import { previewInProject } from '../erasure/preview.ts';
 import { type PreviewedProjects, storePreview } from '../receipts/preview.ts';

@@ -1,5 +1,5 @@
 import type { VersionedStore } from '../control/versioned-store.ts';
-import { isPlainValue, isUsable } from '../domain/erasure.ts';
+import { isPlainValue, isUsable } from '../domain/identifiers.ts';
 import type { Send } from '../io/http-client.ts';
 import type { ReadSecret } from '../io/secret-cache.ts';
 import {

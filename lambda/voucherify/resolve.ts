@@ -1,13 +1,5 @@
-import { isSameEmail } from '../domain/email.ts';
-import {
-  type Candidate,
-  type Identifier,
-  isUsable,
-  type LookUpResult,
-  type LookUpResults,
-  spellingsOf,
-  type UnmatchedKind,
-} from '../domain/erasure.ts';
+import type { Candidate, LookUpResult, LookUpResults, UnmatchedKind } from '../domain/erasure.ts';
+import { type Identifier, isSameEmail, isUsable, spellingsOf } from '../domain/identifiers.ts';
 import type { VoucherifyClient } from './client.ts';
 import { type CallFailure, type Customer, needsReview, retryLater, unprovenFailure } from './responses.ts';
 

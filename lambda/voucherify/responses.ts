@@ -1,6 +1,7 @@
 import * as v from 'valibot';
-import { isCustomerId, type ReceivedDeletion } from '../domain/erasure.ts';
+import type { ReceivedDeletion } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
+import { isCustomerId } from '../domain/identifiers.ts';
 import type { HttpResult } from '../io/http-client.ts';
 import { parseStrictJsonText } from '../io/json.ts';
 import type { BreakerEffect, QuotaEffect, RateHeaders } from '../quota/rate-limit.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalEmail, emailSpellings, isSameEmail, maxIdentifierLength } from '../../lambda/domain/email.ts';
+import { canonicalEmail, emailSpellings, isSameEmail, maxIdentifierLength } from '../../lambda/domain/identifiers.ts';
 import { createPseudonymizer, minPepperLength } from '../../lambda/receipts/hmac.ts';
 
 const seeded = { seed: 20261128, numRuns: 2000 };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Identifier } from '../../lambda/domain/erasure.ts';
+import type { Identifier } from '../../lambda/domain/identifiers.ts';
 import { isFinal } from '../../lambda/receipts/receipt.ts';
 import { ada, attemptNow, type Harness, one } from '../support/harness.ts';
 import { createFaultyHarness, faultScript } from '../support/injected-faults.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { setLegalHold } from '../../lambda/control/legal-holds.ts';
-import type { Identifier } from '../../lambda/domain/erasure.ts';
+import type { Identifier } from '../../lambda/domain/identifiers.ts';
 import { clientsFor, openProjects, releaseFirstCalls, reserveFirstCalls } from '../../lambda/erasure/attempt.ts';
 import { type AttemptInput, eraseInProject } from '../../lambda/erasure/erase-in-project.ts';
 import type { ProjectProgress } from '../../lambda/receipts/receipt.ts';

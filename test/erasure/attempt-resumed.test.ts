@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Identifier } from '../../lambda/domain/erasure.ts';
+import type { Identifier } from '../../lambda/domain/identifiers.ts';
 import type { ProjectSettings } from '../../lambda/voucherify/project-settings.ts';
 import { createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
 import { hour, minute, mostInAPeriod } from '../support/quota-world.ts';

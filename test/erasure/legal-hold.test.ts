@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { releaseLegalHold, setLegalHold } from '../../lambda/control/legal-holds.ts';
-import type { IdentifierKind } from '../../lambda/domain/erasure.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
+import type { IdentifierKind } from '../../lambda/domain/identifiers.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { decideRetry } from '../../lambda/receipts/transitions.ts';
 import { ada, ben, createHarness, type Harness, iso, one, start } from '../support/harness.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { SandboxCustomer } from '../../infra/local/sandbox/sandbox.ts';
-import type { Identifier } from '../../lambda/domain/erasure.ts';
+import type { Identifier } from '../../lambda/domain/identifiers.ts';
 
 const id = (letter: string) => `cust_${letter.repeat(24)}`;
 const ada = id('A');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Identifier, isUsable } from '../../lambda/domain/erasure.ts';
+import { type Identifier, isUsable } from '../../lambda/domain/identifiers.ts';
 import { createHarness, type Harness, one, start } from '../support/harness.ts';
 import { done, html, response } from '../support/voucherify-responses.ts';
 import { identifier, isMeant, known, people } from './look-alikes.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isPlainValue, isUsable, maxIdentifierLength } from '../../lambda/domain/erasure.ts';
+import { isPlainValue, isUsable, maxIdentifierLength } from '../../lambda/domain/identifiers.ts';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import { deletionUrl, type VoucherifyClient } from '../../lambda/voucherify/client.ts';
 import type { ApiKey } from '../../lambda/voucherify/credentials.ts';

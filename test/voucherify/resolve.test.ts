@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { countLookUpCalls, type Identifier, type LookUpResults } from '../../lambda/domain/erasure.ts';
+import type { LookUpResults } from '../../lambda/domain/erasure.ts';
+import { countLookUpCalls, type Identifier } from '../../lambda/domain/identifiers.ts';
 import type { VoucherifyClient } from '../../lambda/voucherify/client.ts';
 import { resolve, withoutFound } from '../../lambda/voucherify/resolve.ts';
 import { ada, ben, cleo, clientOf, createHarness, type Harness, id, iso, one, start } from '../support/harness.ts';

@@ -1,4 +1,4 @@
-import type { IdentifierKind } from '../../../lambda/domain/erasure.ts';
+import type { IdentifierKind } from '../../../lambda/domain/identifiers.ts';
 import { pepperName } from '../../../lambda/domain/names.ts';
 import { createPseudonymizer, type Pseudonymizer } from '../../../lambda/receipts/hmac.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';

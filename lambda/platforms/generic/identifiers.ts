@@ -1,4 +1,5 @@
-import type { Identifier, IdentifierKind, Identity } from '../../domain/erasure.ts';
+import type { Identity } from '../../domain/erasure.ts';
+import type { Identifier, IdentifierKind } from '../../domain/identifiers.ts';
 import { mapIdentities } from '../platform.ts';
 import {
   headerOfPlace,

@@ -1,5 +1,5 @@
 import { releaseLegalHold, setLegalHold } from '../../../lambda/control/legal-holds.ts';
-import type { Identifier } from '../../../lambda/domain/erasure.ts';
+import type { Identifier } from '../../../lambda/domain/identifiers.ts';
 import { createPseudonymizer } from '../../../lambda/receipts/hmac.ts';
 import type { Mix } from '../support/faults.ts';
 import { exceeded, type Outcome } from '../support/measures.ts';

@@ -6,7 +6,7 @@ import {
   isPlainValue,
   isUsable,
   maxIdentifierLength,
-} from '../../lambda/domain/erasure.ts';
+} from '../../lambda/domain/identifiers.ts';
 
 const kinds: readonly IdentifierKind[] = ['customer_id', 'source_id', 'email', 'phone'];
 
