@@ -1,10 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
-import { didYouMean } from './domain/closest.ts';
-import { isName } from './domain/names.ts';
+import { didYouMean, isName } from './domain/names.ts';
 import { parseJson, syntaxErrorPlace } from './io/json.ts';
-import { describeDuplicates, describeProblems } from './io/schema-problems.ts';
-import { wholeNumber } from './io/setting-schemas.ts';
+import { describeDuplicates, describeProblems, wholeNumber } from './io/setting-schemas.ts';
 import { platformsSchema } from './platforms/index.ts';
 import { projectSchema, type SettingsTarget } from './voucherify/project-settings.ts';
 

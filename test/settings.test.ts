@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { locateJson, pointerTo } from '../lambda/io/json-positions.ts';
+import { locateJson, pointerTo } from '../lambda/io/json.ts';
 import { parseSettings, SettingsError } from '../lambda/settings.ts';
 import type { SettingsTarget } from '../lambda/voucherify/project-settings.ts';
 import { everySetting } from './infra/every-setting.ts';

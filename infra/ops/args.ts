@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { didYouMean } from '../../lambda/domain/closest.ts';
+import { didYouMean } from '../../lambda/domain/names.ts';
 
 export interface ParsedArgs {
   readonly positionals: readonly string[];

@@ -2,7 +2,7 @@ import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-l
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { awsClientOptions, callDeadline, patientTimeouts } from '../../lambda/aws/clients.ts';
 import { parseEnvironment } from '../../lambda/aws/environment.ts';
-import { pointerTo } from '../../lambda/io/json-positions.ts';
+import { pointerTo } from '../../lambda/io/json.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
 import { alarmTopicName, liveAlias, type Names, stageOf } from '../stack/names.ts';
 import { type AlarmSubscribers, readAlarmSubscribers } from './alarm-subscribers.ts';

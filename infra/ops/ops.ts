@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from 'node:fs';
 import { errorNameOf } from '../../lambda/aws/clients.ts';
-import { didYouMean } from '../../lambda/domain/closest.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
+import { didYouMean } from '../../lambda/domain/names.ts';
 import { version } from '../../lambda/domain/version.ts';
 import { parseSettings, type Settings, SettingsError } from '../../lambda/settings.ts';
 import { UsageError } from '../local/index.ts';

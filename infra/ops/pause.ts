@@ -8,8 +8,7 @@ import {
   readPauses,
   resume,
 } from '../../lambda/control/pauses.ts';
-import { didYouMean } from '../../lambda/domain/closest.ts';
-import { manualPlatform } from '../../lambda/domain/names.ts';
+import { didYouMean, manualPlatform } from '../../lambda/domain/names.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { ParsedArgs } from './args.ts';
 import { decisionHelp, decisionOf, decisionOptions, OpsUsageError } from './args.ts';

@@ -1,5 +1,4 @@
-import { didYouMean } from '../../lambda/domain/closest.ts';
-import { manualPlatform } from '../../lambda/domain/names.ts';
+import { didYouMean, manualPlatform } from '../../lambda/domain/names.ts';
 import { OpsUsageError } from './args.ts';
 import type { OpsContext } from './context.ts';
 import type { Output } from './terminal.ts';

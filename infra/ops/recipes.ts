@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { resolveSettings } from '../../lambda/platforms/generic/resolve.ts';
+import { resolveSettings } from '../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../lambda/platforms/generic/settings.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';

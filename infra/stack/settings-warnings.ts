@@ -1,4 +1,4 @@
-import { loopbackOrigin } from '../../lambda/domain/allowed-origin.ts';
+import { loopbackOrigin } from '../../lambda/domain/http.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { sharedClusters } from '../../lambda/voucherify/project-settings.ts';
 

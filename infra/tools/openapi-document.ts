@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { compileReplies } from '../../lambda/platforms/generic/replies.ts';
-import { resolveSettings } from '../../lambda/platforms/generic/resolve.ts';
 import type { GenericSettings, Proof } from '../../lambda/platforms/generic/schema.ts';
+import { resolveSettings } from '../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../lambda/platforms/generic/settings.ts';
 import { isGeneric, openPlatforms } from '../../lambda/platforms/index.ts';
 import type { Platform } from '../../lambda/platforms/platform.ts';

@@ -5,8 +5,7 @@ import { manualPlatform, projectSecretName } from '../domain/names.ts';
 import { createHttpClient } from '../io/http-client.ts';
 import { jsonLog, type Log } from '../io/log.ts';
 import { createCallbackClient } from '../io/public-address.ts';
-import { openPlatforms } from '../platforms/index.ts';
-import { manual } from '../platforms/manual.ts';
+import { manual, openPlatforms } from '../platforms/index.ts';
 import { partitionName } from '../receipts/partitions.ts';
 import type { Signer } from '../receipts/signer.ts';
 import { type Adapters, createServices, type Services } from '../services.ts';
@@ -15,8 +14,7 @@ import { type AwsProblem, awsClientOptions, awsTimeouts, lambdaClientOptions, ty
 import { dynamodbControl } from './dynamodb-control.ts';
 import { dynamodbStore } from './dynamodb-store.ts';
 import { parseEnvironment, type Variables } from './environment.ts';
-import { readAhead } from './prefetch-secrets.ts';
-import { secretsManager } from './secrets-manager.ts';
+import { readAhead, secretsManager } from './secrets-manager.ts';
 
 export interface AwsNames {
   readonly settings: Settings;

@@ -1,12 +1,13 @@
 import * as v from 'valibot';
+import { Failure } from '../domain/failure.ts';
 import { isName, manualPlatform } from '../domain/names.ts';
 import { generic } from './generic/index.ts';
 import { genericSettings } from './generic/settings.ts';
 import { ketch, ketchSettings } from './ketch.ts';
-import type { Platform } from './platform.ts';
+import { acknowledgingPlatform, type Platform } from './platform.ts';
 import { segment, segmentSettings } from './segment.ts';
 import { shopify, shopifySettings } from './shopify.ts';
-import { transcend, transcendSettings } from './transcend/index.ts';
+import { transcend, transcendSettings } from './transcend.ts';
 
 /** The settings of a platform, and how to create it from them. */
 interface Entry {
@@ -82,3 +83,21 @@ const unknownEntry: Entry = { schema: noPlatform, open: section => v.parse(noPla
 export function isGeneric(section: unknown): boolean {
   return v.is(v.object({ type: v.literal('generic') }), section);
 }
+
+const noRoute = new Failure('not-found', 'path: no such platform');
+
+/**
+ * The platform of the requests that operators make by hand. They invoke the function itself (request/receive-manual.ts), so
+ * it has no route, no secret and no settings, and no platform is informed of an outcome that the sweep reaches.
+ */
+export const manual: Platform = {
+  ...acknowledgingPlatform({
+    projects: undefined,
+    checkSecret: () => undefined,
+    verify: () => Promise.reject(noRoute),
+    parse: () => {
+      throw noRoute;
+    },
+  }),
+  isPullOnly: true,
+};

@@ -1,9 +1,8 @@
 import { isIP } from 'node:net';
 import * as v from 'valibot';
-import { loopbackOrigin } from '../domain/allowed-origin.ts';
 import type { CallbackTarget, ErasureRequest, FinalKind, Identity, Outcome } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
-import { emptyReply, type HttpReply, type HttpRequest, jsonReply } from '../domain/http.ts';
+import { emptyReply, type HttpReply, type HttpRequest, jsonReply, loopbackOrigin } from '../domain/http.ts';
 import type { Identifier, IdentifierKind } from '../domain/identifiers.ts';
 import type { HttpCall, Send } from '../io/http-client.ts';
 import { listOf, oneOf, textLike, wholeNumber } from '../io/setting-schemas.ts';

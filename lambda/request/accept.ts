@@ -1,7 +1,7 @@
 import type { Pauses } from '../control/pauses.ts';
-import { isAllowedOrigin } from '../domain/allowed-origin.ts';
 import type { ErasureRequest } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
+import { isAllowedOrigin } from '../domain/http.ts';
 import { countLookUpCalls, kindsNotLookedUp } from '../domain/identifiers.ts';
 import { clientsFor, releaseFirstCalls, reserveFirstCalls } from '../erasure/attempt.ts';
 import type { ProjectClients } from '../erasure/erase-in-project.ts';

@@ -1,7 +1,7 @@
 import { failureOf } from '../domain/failure.ts';
 import { manualPlatform } from '../domain/names.ts';
 import { failureFields } from '../io/log.ts';
-import { manual } from '../platforms/manual.ts';
+import { manual } from '../platforms/index.ts';
 import type { Services } from '../services.ts';
 import { type ManualEvent, type ManualReply, manualErasure, parseManualEvent } from './manual-event.ts';
 import { previewRequest } from './preview.ts';

@@ -1,4 +1,4 @@
-import { isAllowedOrigin } from '../domain/allowed-origin.ts';
+import { isAllowedOrigin } from '../domain/http.ts';
 import { type HttpResult, retryAfterMs, type Send } from '../io/http-client.ts';
 import type { CallbackRequest } from '../platforms/platform.ts';
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { loopbackOrigin } from '../domain/allowed-origin.ts';
+import { loopbackOrigin } from '../domain/http.ts';
 import { oneOf, wholeNumber } from '../io/setting-schemas.ts';
 
 /** Where settings are used: a deployed stack never talks to a loopback address. */

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { awsClientOptions, lambdaClientOptions, patientTimeouts } from '../../lambda/aws/clients.ts';
-import { Sha256 } from '../../lambda/aws/sha256.ts';
+import { awsClientOptions, lambdaClientOptions, patientTimeouts, Sha256 } from '../../lambda/aws/clients.ts';
 import { certificate, closeServersAfterEach, serveUntilFrozen, trustCertificate } from '../support/loopback-servers.ts';
 import { emulated } from '../support/moto.ts';
 

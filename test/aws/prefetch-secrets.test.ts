@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { lambdaServices } from '../../lambda/aws/aws-services.ts';
 import { patientTimeouts } from '../../lambda/aws/clients.ts';
-import { readAhead } from '../../lambda/aws/prefetch-secrets.ts';
+import { readAhead } from '../../lambda/aws/secrets-manager.ts';
 import { answers, refuses, startAwsEndpoint } from '../support/aws-endpoint.ts';
 
 /** A clock that advances by each wait and by the time that the instance was frozen. */

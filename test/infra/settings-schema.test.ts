@@ -8,7 +8,7 @@ import { platformsSchema } from '../../lambda/platforms/index.ts';
 import { ketchSettings } from '../../lambda/platforms/ketch.ts';
 import { segmentSettings } from '../../lambda/platforms/segment.ts';
 import { shopifySettings } from '../../lambda/platforms/shopify.ts';
-import { transcendSettings } from '../../lambda/platforms/transcend/index.ts';
+import { transcendSettings } from '../../lambda/platforms/transcend.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
 import type { ProjectSettings } from '../../lambda/voucherify/project-settings.ts';
 import { problemsOf } from '../support/settings.ts';

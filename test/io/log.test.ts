@@ -6,9 +6,8 @@ import { buildSync } from 'esbuild';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
-import { failureFields, jsonLog, type LogLine } from '../../lambda/io/log.ts';
+import { failureFields, jsonLog, type LogLine, sourcePosition } from '../../lambda/io/log.ts';
 import { embeddedMetrics } from '../../lambda/io/metrics.ts';
-import { sourcePosition } from '../../lambda/io/source-position.ts';
 import { leaks, token } from '../support/canary.ts';
 import { holds } from '../support/fuzz.ts';
 

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { readOrders } from '../../lambda/platforms/generic/orders.ts';
-import { resolveSettings } from '../../lambda/platforms/generic/resolve.ts';
+import { resolveSettings } from '../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../lambda/platforms/generic/settings.ts';
 import { isZone } from '../../lambda/platforms/generic/times.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ErasureRequest } from '../../lambda/domain/erasure.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { HttpRequest } from '../../lambda/domain/http.ts';
-import { manual } from '../../lambda/platforms/manual.ts';
+import { manual } from '../../lambda/platforms/index.ts';
 import type { Platform } from '../../lambda/platforms/platform.ts';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { newRequestDecided } from '../../lambda/receipts/transitions.ts';

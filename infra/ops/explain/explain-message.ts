@@ -1,11 +1,11 @@
 import type { HttpRequest } from '../../../lambda/domain/http.ts';
 import { parseStrictJson } from '../../../lambda/io/json.ts';
+import { matchingRuleIndex, otherwiseFor, unmetPlaces } from '../../../lambda/platforms/generic/identifiers.ts';
 import { entriesOf } from '../../../lambda/platforms/generic/orders.ts';
 import { type Message, valueAtPlace } from '../../../lambda/platforms/generic/places.ts';
 import { compileReplies } from '../../../lambda/platforms/generic/replies.ts';
-import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/resolve.ts';
-import { matchingRuleIndex, otherwiseFor, unmetPlaces } from '../../../lambda/platforms/generic/rules.ts';
 import type { GenericSettings } from '../../../lambda/platforms/generic/schema.ts';
+import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/schema.ts';
 
 /** At most so many orders of a list are explained one by one. */
 const maxExplained = 5;

@@ -1,6 +1,6 @@
 import { dirname, relative } from 'node:path';
 import * as v from 'valibot';
-import { didYouMean } from '../../../lambda/domain/closest.ts';
+import { didYouMean } from '../../../lambda/domain/names.ts';
 import { parseSettings } from '../../../lambda/settings.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import { listRecipes, readRecipe, schemaFile } from '../packaged-files.ts';

@@ -1,5 +1,4 @@
-import { didYouMean } from '../../../lambda/domain/closest.ts';
-import { isName } from '../../../lambda/domain/names.ts';
+import { didYouMean, isName } from '../../../lambda/domain/names.ts';
 import { parseSettings, SettingsError } from '../../../lambda/settings.ts';
 import { sharedClusters } from '../../../lambda/voucherify/project-settings.ts';
 import { OpsUsageError } from '../args.ts';

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
+import { holds } from '../../../lambda/platforms/generic/identifiers.ts';
 import { headerOfPlace, pointerKeys } from '../../../lambda/platforms/generic/places.ts';
 import { compileReplies, type Replies } from '../../../lambda/platforms/generic/replies.ts';
-import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/resolve.ts';
-import { holds } from '../../../lambda/platforms/generic/rules.ts';
 import type { TimePlace } from '../../../lambda/platforms/generic/schema.ts';
+import { type ResolvedSettings, resolveSettings } from '../../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../../lambda/platforms/generic/settings.ts';
 import { signGeneric } from './sign-generic.ts';
 import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './smoke-request.ts';

@@ -6,7 +6,7 @@ import { isGeneric } from '../../../lambda/platforms/index.ts';
 import { type KetchSettings, ketchSettings, notFinishedYet } from '../../../lambda/platforms/ketch.ts';
 import { segmentSignature } from '../../../lambda/platforms/segment.ts';
 import { shopifySignature } from '../../../lambda/platforms/shopify.ts';
-import { transcendSettings } from '../../../lambda/platforms/transcend/index.ts';
+import { transcendSettings } from '../../../lambda/platforms/transcend.ts';
 import { genericSmokeRequest } from './smoke-generic.ts';
 import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './smoke-request.ts';
 

@@ -3,7 +3,7 @@ import { TokenFailure } from '../../../lambda/authentication/access-token.ts';
 import { failureOf } from '../../../lambda/domain/failure.ts';
 import type { HttpResult } from '../../../lambda/io/http-client.ts';
 import { createCallbackClient } from '../../../lambda/io/public-address.ts';
-import { resolveSettings } from '../../../lambda/platforms/generic/resolve.ts';
+import { resolveSettings } from '../../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../../lambda/platforms/generic/settings.ts';
 import type { CallContext, OrderPull } from '../../../lambda/platforms/platform.ts';
 import { failedPull, maxPageBytes } from '../../../lambda/sweep/pull-orders.ts';

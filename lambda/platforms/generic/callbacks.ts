@@ -1,13 +1,12 @@
 import { signedHeaders } from '../../authentication/signed-body.ts';
 import type { CallbackTarget } from '../../domain/erasure.ts';
 import type { CallbackRequest, Platform } from '../platform.ts';
-import type { CallHeaders } from './call-headers.ts';
 import { compileUrl } from './callback-url.ts';
 import { type CallbacksOf, referenceOf } from './orders.ts';
-import { areDistinct, type OutcomeWord, resultBody, resultVariables, valueFor, wordOf } from './outcomes.ts';
 import { invalidAt, type Message, optionalText, placeText, valueAtPlace } from './places.ts';
-import type { ResolvedSettings } from './resolve.ts';
-import type { CallbackSettings } from './schema.ts';
+import { areDistinct, type OutcomeWord, resultBody, resultVariables, valueFor, wordOf } from './replies.ts';
+import type { CallbackSettings, ResolvedSettings } from './schema.ts';
+import type { CallHeaders } from './secrets.ts';
 import { callbackKeys } from './secrets.ts';
 import { type BodyTemplate, bodyText, compileBody, placeOf, variablesIn } from './template.ts';
 

@@ -3,10 +3,9 @@ import type { CallbackTarget, ErasureRequest } from '../../domain/erasure.ts';
 import { Failure, failureOf } from '../../domain/failure.ts';
 import type { HttpRequest } from '../../domain/http.ts';
 import { parseStrictEntries } from '../../io/json.ts';
-import { identifiersOf } from './identifiers.ts';
+import { identifiersOf, matchingRule } from './identifiers.ts';
 import { invalidAt, type Message, requiredText, valueAt, valueAtPlace } from './places.ts';
-import type { ResolvedSettings } from './resolve.ts';
-import { matchingRule } from './rules.ts';
+import type { ResolvedSettings } from './schema.ts';
 import { timeAt } from './times.ts';
 
 /** A list with more orders is refused. */

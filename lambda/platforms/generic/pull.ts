@@ -1,10 +1,9 @@
 import type { HttpRequest } from '../../domain/http.ts';
 import type { OrderPull } from '../platform.ts';
-import type { CallHeaders } from './call-headers.ts';
 import { type CallbacksOf, readOrders } from './orders.ts';
 import { invalidAt, placeText, valueAt } from './places.ts';
-import type { ResolvedSettings } from './resolve.ts';
-import type { PullSettings } from './schema.ts';
+import type { PullSettings, ResolvedSettings } from './schema.ts';
+import type { CallHeaders } from './secrets.ts';
 
 /** Returns how a platform is asked for its orders, with its templates parsed. */
 export function compilePull(

@@ -1,10 +1,9 @@
 import * as v from 'valibot';
-import { isAllowedOrigin } from '../../domain/allowed-origin.ts';
+import { isAllowedOrigin } from '../../domain/http.ts';
 import { literalPrefix } from './callback-url.ts';
 import { identifierPlaces, namesIdentifier } from './identifiers.ts';
 import { headerOfPlace } from './places.ts';
-import { type ResolvedSettings, resolveSettings } from './resolve.ts';
-import { genericSchema, type Proof } from './schema.ts';
+import { genericSchema, type Proof, type ResolvedSettings, resolveSettings } from './schema.ts';
 import { placeOf, secretVariable, variablesIn } from './template.ts';
 
 /** A rule for more than one value: the path of what is wrong if it does not hold, and what is said. Never a value. */
