@@ -1,4 +1,5 @@
-import type { Pauses } from '../control/pauses.ts';
+import { readHoldsExist } from '../control/legal-holds.ts';
+import { type PauseScope, type Pauses, pause, readPauses, scopesOf } from '../control/pauses.ts';
 import { isAllowedOrigin } from '../domain/allowed-origin.ts';
 import { countLookUpCalls, type ErasureRequest, kindsNotLookedUp } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
@@ -8,7 +9,6 @@ import type { Authentication, Platform } from '../platforms/platform.ts';
 import { createReceipt, type Decision, isFinal, type Receipt } from '../receipts/receipt.ts';
 import type { PersonalData } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { readHoldsExistFor, readPausesFor } from './request-limit.ts';
 
 /** A verified erasure request and the platform that sent it. */
 export interface VerifiedRequest {
@@ -195,3 +195,58 @@ function allowedCallbacks(
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const hourMs = 3_600_000;
+
+/** Reads the pauses that may cover a receipt. Never throws. Returns `undefined` if they are unavailable. */
+export function readPausesFor({ platform, projects }: Receipt, { control }: Services): Promise<Pauses | undefined> {
+  return readPauses(scopesOf(platform, Object.keys(projects)), control).catch(() => undefined);
+}
+
+/**
+ * Returns whether any legal hold exists. Called in the same turn as {@link readPausesFor}, it costs no call of its own. Never
+ * throws: if the answer is unavailable, holds are read before each deletion.
+ */
+export function readHoldsExistFor({ control, now }: Services): Promise<boolean> {
+  return readHoldsExist(control, now()).catch(() => true);
+}
+
+/**
+ * Counts a new receipt and returns whether it may be attempted now: no pause covers it, and its platform has not sent more
+ * than `requestsPerHour` in this clock hour. One request more pauses the platform: its secret may be in the wrong hands,
+ * and an operator must check before a mass deletion. Fails closed if the store is unavailable.
+ */
+export async function isWithinLimit(
+  { platform }: Receipt,
+  pauses: Pauses | undefined,
+  services: Services,
+): Promise<boolean> {
+  const scope: PauseScope = `platform:${platform}`;
+  const { control, log } = services;
+  const now = services.now();
+  try {
+    const inThisHour = await countRequest(platform, now, control);
+    if (pauses === undefined || pauses.paused.size > 0) return false;
+    // After an operator resumed the platform in this hour, only the requests since then count.
+    const resumedAt = pauses.resumedAt(scope);
+    const count =
+      hourOf(resumedAt) === hourOf(now) ? await countRequest(platform, now, control, resumedAt) : inThisHour;
+    if (count <= services.settings.limits.requestsPerHour) return true;
+    const why = { actor: 'request-limit', reason: 'more requests in an hour than requestsPerHour', at: now };
+    if (await pause(scope, why, control)) log({ event: 'alarm', alarm: 'platform-paused', platform });
+    return false;
+  } catch {
+    return false;
+  }
+}
+
+/** Counts one request and returns the count of this clock hour, or of the part of it since `from`. */
+function countRequest(platform: string, now: number, control: Services['control'], from = 0): Promise<number> {
+  const expiresAt = Math.ceil((now + 48 * hourMs) / 1000);
+  const part = from === 0 ? '' : `#${from}`;
+  return control.count(`request-count#${platform}#${hourOf(now)}${part}`, expiresAt);
+}
+
+function hourOf(at: number): number {
+  return Math.floor(at / hourMs);
+}

@@ -1,8 +1,7 @@
 import { createReceipt, type Decision, type Receipt } from '../receipts/receipt.ts';
 import { type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
 import { endEraseAgain } from '../receipts/transitions.ts';
-import { holdSecondsOf } from '../request/accept.ts';
-import { isWithinLimit, readPausesFor } from '../request/request-limit.ts';
+import { holdSecondsOf, isWithinLimit, readPausesFor } from '../request/accept.ts';
 import type { Services } from '../services.ts';
 
 /**

@@ -16,7 +16,7 @@ import { processOutput } from '../../infra/ops/terminal.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { acceptActions } from '../../lambda/aws/dynamodb-items.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import type { ManualEvent, ManualRequest } from '../../lambda/request/manual-event.ts';
+import type { ManualEvent, ManualRequest } from '../../lambda/request/receive-manual.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { answers, deadEndpoint, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { contextWith, sendOver } from '../support/event.ts';

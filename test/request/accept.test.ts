@@ -10,15 +10,15 @@ import {
   accept,
   attemptUntil,
   holdSecondsOf,
+  isWithinLimit,
+  readHoldsExistFor,
   reservesWhileStoring,
   type VerifiedRequest,
 } from '../../lambda/request/accept.ts';
-import { acceptPulled } from '../../lambda/request/accept-pulled.ts';
-import { manualErasure, parseManualEvent } from '../../lambda/request/manual-event.ts';
-import { errorReply, receive } from '../../lambda/request/receive.ts';
-import { countIgnored, isWithinLimit, readHoldsExistFor } from '../../lambda/request/request-limit.ts';
-import { withdraw } from '../../lambda/request/withdraw.ts';
+import { countIgnored, errorReply, receive, withdraw } from '../../lambda/request/receive.ts';
+import { manualErasure, parseManualEvent } from '../../lambda/request/receive-manual.ts';
 import type { Services } from '../../lambda/services.ts';
+import { acceptPulled } from '../../lambda/sweep/pull-orders.ts';
 import { countedReservations, createHarness, type HarnessOptions, one, start } from '../support/harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 

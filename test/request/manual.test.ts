@@ -3,7 +3,7 @@ import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 import { setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { pause, readPausedScopes } from '../../lambda/control/pauses.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
-import type { ManualEvent, ManualReply } from '../../lambda/request/manual-event.ts';
+import type { ManualEvent, ManualReply } from '../../lambda/request/receive-manual.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { contextWith, eventOf, invoke } from '../support/event.ts';

@@ -1,4 +1,4 @@
-import { ignoredKey } from '../../../lambda/request/request-limit.ts';
+import { ignoredKey } from '../../../lambda/request/receive.ts';
 import { reappearedKey } from '../../../lambda/sweep/sign-addendum.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';

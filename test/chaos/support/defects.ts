@@ -259,7 +259,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'the hourly request limit is not counted',
     scenario: 'flood',
-    file: 'lambda/request/request-limit.ts',
+    file: 'lambda/request/accept.ts',
     is: 'if (count <= services.settings.limits.requestsPerHour) return true;',
     becomes: 'if (count <= 1e9) return true;',
   },
