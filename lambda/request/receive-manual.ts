@@ -141,11 +141,7 @@ async function previewAll({ requests }: AskedPreview, startedAt: number, service
  * Looks up which customers a request would delete, in every project and within the quota. Stores, logs and deletes nothing.
  * `until` is the end of the last call in epoch milliseconds.
  */
-export async function previewRequest(
-  request: ManualRequest,
-  until: number,
-  services: Services,
-): Promise<RequestPreview> {
+async function previewRequest(request: ManualRequest, until: number, services: Services): Promise<RequestPreview> {
   const projects: Record<string, ProjectPreview> = {};
   for (const [name, project] of services.projects) {
     projects[name] = await previewProject(project, request, until, services);

@@ -1,5 +1,5 @@
-import { readHeartbeat, writeHeartbeat } from '../control/heartbeat.ts';
 import { type PauseScope, readPausedScopes, scopesOf } from '../control/pauses.ts';
+import { readHeartbeat, writeHeartbeat } from '../control/sweep-state.ts';
 import { failureOf } from '../domain/failure.ts';
 import { failureFields } from '../io/log.ts';
 import type { ErasePartition } from '../receipts/partitions.ts';

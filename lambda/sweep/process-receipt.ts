@@ -1,13 +1,23 @@
-import { readHoldsExist } from '../control/legal-holds.ts';
+import { readActiveHolds, readHoldsExist } from '../control/legal-holds.ts';
 import { type PauseScope, readPauses, scopesOf } from '../control/pauses.ts';
+import type { Identifier } from '../domain/erasure.ts';
 import { type AttemptRequest, attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
+import { previewInProject } from '../erasure/preview.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
-import { isDelayed, isPreviewAsked } from '../receipts/preview.ts';
-import { isClosingDecided, type Receipt, requestReview } from '../receipts/receipt.ts';
+import { isDelayed, isPreviewAsked, type PreviewedProjects, storePreview } from '../receipts/preview.ts';
+import { isClosingDecided, maxCustomersFor, type Receipt, requestReview } from '../receipts/receipt.ts';
 import { deleteUnneeded, updateReceipt } from '../receipts/store.ts';
-import { claimReceipt, closeAsPartial, closeAsRefused, isDue, postponeReceipt } from '../receipts/transitions.ts';
+import {
+  claimReceipt,
+  closeAsPartial,
+  closeAsRefused,
+  isDue,
+  isHoldCheckDue,
+  postponeReceipt,
+  recordHoldCheck,
+} from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
-import { previewReceipt } from './preview-receipt.ts';
+import type { ProjectClient } from '../voucherify/client.ts';
 
 /** How long an attempt may continue after the end of the sweep, in milliseconds: less than its claim. */
 const overrunMs = 5000;
@@ -159,4 +169,68 @@ async function closeDecidedReceipt(receipt: Receipt, { store, now, log }: Servic
   );
   if (done) log({ event: 'closed', platform: closed.platform, receipt: closed.id, outcome: closed.state });
   return done;
+}
+
+/**
+ * Checks whether the legal holds of a receipt have ended, by their date or by an operator: then the erasure continues.
+ * Throws `unavailable` if the store fails: the receipt stays in review and is checked by the next sweep.
+ */
+export async function checkHold(id: string, { store, control, now, log }: Services): Promise<void> {
+  const receipt = await store.read(id);
+  if (receipt === undefined || !isHoldCheckDue(receipt, now())) return;
+  const holds = (receipt.legalHolds ?? []).filter(({ to }) => to === undefined).map(({ hold }) => hold);
+  const active = await readActiveHolds(holds, control, now());
+  const { receipt: checked, done } = await updateReceipt(store, receipt, current =>
+    recordHoldCheck(current, active, now()),
+  );
+  if (done && checked.state === 'open') {
+    log({ event: 'attempt', platform: checked.platform, receipt: id, code: 'legal-hold-ended' });
+  }
+}
+
+/**
+ * Looks up what would be deleted for a receipt that `holdSeconds` delays, within the quota, and stores the numbers of
+ * customers and of their activities on the receipt. It pins and deletes nothing. Throws `unavailable` if the store
+ * fails.
+ */
+async function previewReceipt(receipt: Receipt, until: number, services: Services): Promise<void> {
+  const { store, now, times } = services;
+  const at = now();
+  // Another sweep repeats it if this one ends early.
+  const { receipt: claimed, done } = await updateReceipt(store, receipt, current =>
+    postponeReceipt(current, at, Math.min(at + times.claimMs, receipt.heldUntil ?? at)),
+  );
+  const personalData = done ? await store.readPersonalData(receipt.id) : undefined;
+  if (personalData === undefined) return;
+  const projects: Record<string, PreviewedProjects[string]> = {};
+  for (const [name, client] of clientsFor(claimed, { fresh: false }, services)) {
+    projects[name] = await countCustomers(personalData.identifiers, claimed, client, until, services);
+  }
+  await updateReceipt(store, claimed, current => storePreview(current, projects, now()));
+}
+
+/** How long one project's activities may wait for calls that no erasure needs, in milliseconds. */
+const activitiesMs = 10_000;
+
+async function countCustomers(
+  identifiers: readonly Identifier[],
+  receipt: Receipt,
+  client: ProjectClient,
+  until: number,
+  services: Services,
+): Promise<PreviewedProjects[string]> {
+  const { submittedAt, lookUpCalls: calls } = receipt;
+  const maxCustomers = maxCustomersFor(receipt) ?? services.settings.limits.customersPerRequest;
+  const request = { identifiers, submittedAt, maxCustomers, calls };
+  const { resolved, refused } = await previewInProject(request, client, until, services);
+  if (resolved.kind === 'retry' || resolved.kind === 'review') {
+    const matched = 'matched' in resolved && resolved.matched !== undefined ? { customers: resolved.matched } : {};
+    return { ...matched, code: resolved.code };
+  }
+  if (resolved.kind === 'found') {
+    const ids = resolved.candidates.map(({ id }) => id);
+    const activities = await client.countActivities(ids, Math.min(until, services.now() + activitiesMs));
+    return { customers: ids.length, activities, ...(refused === undefined ? {} : { code: refused }) };
+  }
+  return { customers: 0, code: refused ?? resolved.kind };
 }

@@ -1,5 +1,5 @@
 import { TokenFailure } from '../authentication/access-token.ts';
-import { claimPull, needsOperator, type PullState, recordPull } from '../control/pull-state.ts';
+import { claimPull, needsOperator, type PullState, recordPull } from '../control/sweep-state.ts';
 import { failureOf } from '../domain/failure.ts';
 import { platformSecretName } from '../domain/names.ts';
 import { type HttpResult, retryAfterMs } from '../io/http-client.ts';

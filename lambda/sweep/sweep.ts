@@ -13,12 +13,10 @@ import {
   type SweepResult,
   type SweepState,
 } from './backlog.ts';
-import { checkHold } from './check-hold.ts';
 import { deliverCallbacks } from './deliver-callbacks.ts';
-import { processReceipt, type Turn } from './process-receipt.ts';
+import { checkHold, processReceipt, type Turn } from './process-receipt.ts';
 import { pullOrders } from './pull-orders.ts';
-import { signAddendum } from './sign-addendum.ts';
-import { signReceipt } from './sign-evidence.ts';
+import { signAddendum, signReceipt } from './sign-evidence.ts';
 import { verifyReceipt } from './verify-erasure.ts';
 
 /**

@@ -421,8 +421,8 @@ export const defects: readonly Defect[] = [
     name: 'the first failed signature raises an alarm',
     scenario: 'throttled-aws',
     file: 'lambda/sweep/sign-evidence.ts',
-    is: "code: 'signing-failed' }",
-    becomes: "code: 'signing-failed', alarm: 'evidence-unsigned' }",
+    is: "receipt: receipt.id, code: 'signing-failed' }",
+    becomes: "receipt: receipt.id, code: 'signing-failed', alarm: 'evidence-unsigned' }",
   },
   {
     name: 'a request time before 2015 hides every customer',
