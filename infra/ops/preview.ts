@@ -1,6 +1,6 @@
-import { askPreview, isDelayed, type PreviewedProjects } from '../../lambda/receipts/preview.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
+import { askPreview, isDelayed, type PreviewedProjects } from '../../lambda/receipts/transitions.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';

@@ -1,8 +1,8 @@
 import { readActiveHolds } from '../../lambda/control/legal-holds.ts';
 import { type PauseScope, readPauses, scopesOf } from '../../lambda/control/pauses.ts';
 import { readRateLimit } from '../../lambda/quota/rate-limiter.ts';
-import { isDelayed } from '../../lambda/receipts/preview.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { isDelayed } from '../../lambda/receipts/transitions.ts';
 import type { OpsContext } from './context.ts';
 import { isoSeconds } from './terminal.ts';
 

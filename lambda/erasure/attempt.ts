@@ -1,7 +1,8 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
+import { deleteUnneeded } from '../receipts/closing.ts';
 import { isFinal, legalHold, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { lookUpsOf, type ProjectResult, recordAttempt } from '../receipts/record-attempt.ts';
-import { deleteUnneeded, type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
+import { type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { eraseInProject, type ProjectClients } from './erase-in-project.ts';

@@ -7,8 +7,8 @@ import { emptyReply, type HttpReply, type HttpRequest, jsonReply, singleHeader }
 import { eventSecretName, namePattern } from '../domain/names.ts';
 import { parseStrictJson } from '../io/json.ts';
 import { failureFields } from '../io/log.ts';
-import type { Addendum } from '../receipts/addendum.ts';
 import type { Pseudonymizer } from '../receipts/hmac.ts';
+import type { Addendum } from '../receipts/row-schemas.ts';
 import type { ErasedReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { eventProjects } from '../settings.ts';

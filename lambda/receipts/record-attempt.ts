@@ -1,6 +1,6 @@
 import type { Deletion, FinalKind, LookUpResults, UnmatchedKind } from '../domain/erasure.ts';
+import { closeReceipt } from './closing.ts';
 import {
-  closeReceipt,
   hasRefusedLookUps,
   holdReceipt,
   isRefusalDecided,

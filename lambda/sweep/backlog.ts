@@ -2,8 +2,8 @@ import { type PauseScope, readPausedScopes, scopesOf } from '../control/pauses.t
 import { readHeartbeat, writeHeartbeat } from '../control/sweep-state.ts';
 import { failureOf } from '../domain/failure.ts';
 import { failureFields } from '../io/log.ts';
-import type { ErasePartition } from '../receipts/partitions.ts';
 import { deadlineUsedPercent, isFinal, isHeld, type Receipt } from '../receipts/receipt.ts';
+import type { ErasePartition } from '../receipts/rows.ts';
 import type { Services } from '../services.ts';
 
 /** How many receipts in review are counted, and of how many, the oldest, the age is measured. */

@@ -8,14 +8,16 @@ import type { CallbackRequest, Platform } from '../platforms/platform.ts';
 import {
   abandonCallbacks,
   claimCallback,
+  deleteUnneeded,
   isCallbackDue,
+  isVerificationDue,
+  needsNoPersonalData,
   noCallbackYet,
   recordCallback,
   wasCallbackGivenUp,
-} from '../receipts/callback-state.ts';
-import { needsNoPersonalData, outcomeOf, type Receipt } from '../receipts/receipt.ts';
-import { deleteUnneeded, type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
-import { isVerificationDue } from '../receipts/verification.ts';
+} from '../receipts/closing.ts';
+import { outcomeOf, type Receipt } from '../receipts/receipt.ts';
+import { type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 
 /** Timeout of one call, in milliseconds. */

@@ -4,17 +4,21 @@ import type { Identifier } from '../domain/erasure.ts';
 import { type AttemptRequest, attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
 import { previewInProject } from '../erasure/preview.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
-import { isDelayed, isPreviewAsked, type PreviewedProjects, storePreview } from '../receipts/preview.ts';
+import { deleteUnneeded } from '../receipts/closing.ts';
 import { isClosingDecided, maxCustomersFor, type Receipt, requestReview } from '../receipts/receipt.ts';
-import { deleteUnneeded, updateReceipt } from '../receipts/store.ts';
+import { updateReceipt } from '../receipts/store.ts';
 import {
   claimReceipt,
   closeAsPartial,
   closeAsRefused,
+  isDelayed,
   isDue,
   isHoldCheckDue,
+  isPreviewAsked,
+  type PreviewedProjects,
   postponeReceipt,
   recordHoldCheck,
+  storePreview,
 } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';

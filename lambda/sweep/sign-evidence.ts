@@ -1,7 +1,13 @@
-import { addendumStatement, storeAddendumSignature } from '../receipts/addendum.ts';
-import { evidenceOf } from '../receipts/evidence.ts';
+import {
+  addendumStatement,
+  addendumType,
+  evidenceOf,
+  evidenceType,
+  type Signer,
+  signStatement,
+  storeAddendumSignature,
+} from '../receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../receipts/receipt.ts';
-import { addendumType, evidenceType, type Signer, signStatement } from '../receipts/signer.ts';
 import { type SideWrites, updateReceipt } from '../receipts/store.ts';
 import { isSignatureDue, storeEvidence } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';

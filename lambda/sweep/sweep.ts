@@ -1,7 +1,7 @@
 import { failureOf } from '../domain/failure.ts';
 import { failureFields } from '../io/log.ts';
-import type { SelectPartition } from '../receipts/partitions.ts';
 import type { ReceiptQueue } from '../receipts/receipt.ts';
+import type { SelectPartition } from '../receipts/rows.ts';
 import type { Services } from '../services.ts';
 import {
   finishSweep,

@@ -1,15 +1,16 @@
 import { lookAt } from '../erasure/delete-customers.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
 import {
-  acceptedAppIdHmac,
-  createReceipt,
-  type Decision,
-  nextRevision,
-  type Receipt,
+  isVerificationDue,
+  pinsKeptUntil,
+  recordLook,
   uncountedProjects,
-} from '../receipts/receipt.ts';
+  unverifiedPins,
+  type VerificationLook,
+} from '../receipts/closing.ts';
+import type { Signer } from '../receipts/evidence.ts';
+import { acceptedAppIdHmac, createReceipt, type Decision, nextRevision, type Receipt } from '../receipts/receipt.ts';
 import type { ResidueCounts } from '../receipts/row-schemas.ts';
-import type { Signer } from '../receipts/signer.ts';
 import {
   type PersonalDataWithPins,
   type Pin,
@@ -18,13 +19,6 @@ import {
   updateReceipt,
 } from '../receipts/store.ts';
 import { addResidue, endEraseAgain } from '../receipts/transitions.ts';
-import {
-  isVerificationDue,
-  pinsKeptUntil,
-  recordLook,
-  unverifiedPins,
-  type VerificationLook,
-} from '../receipts/verification.ts';
 import { holdSecondsOf, isWithinLimit, readPausesFor } from '../request/accept.ts';
 import type { Services } from '../services.ts';
 import { isPassing } from '../voucherify/counting.ts';

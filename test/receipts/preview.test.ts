@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { askPreview, isDelayed, isPreviewAsked, storePreview } from '../../lambda/receipts/preview.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { askPreview, isDelayed, isPreviewAsked, storePreview } from '../../lambda/receipts/transitions.ts';
 import { now, receiptOf } from '../support/receipt-builders.ts';
 
 const heldUntil = now + 3_600_000;

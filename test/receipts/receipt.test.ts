@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { needsNoPersonalData, uncountedProjects } from '../../lambda/receipts/closing.ts';
 import {
   acceptedAppIdHmac,
   createReceipt,
@@ -12,12 +13,10 @@ import {
   lookUpHmacs,
   markAnsweredInProgress,
   maxCustomersFor,
-  needsNoPersonalData,
   outcomeOf,
   type Receipt,
   recordPins,
   requestReview,
-  uncountedProjects,
 } from '../../lambda/receipts/receipt.ts';
 import {
   claimReceipt,

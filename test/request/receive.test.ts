@@ -4,7 +4,7 @@ import { Failure } from '../../lambda/domain/failure.ts';
 import { jsonReply } from '../../lambda/domain/http.ts';
 import type { ParsedRequest, Platform } from '../../lambda/platforms/platform.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import { storeUnavailable } from '../../lambda/receipts/store.ts';
+import { storeUnavailable } from '../../lambda/receipts/rows.ts';
 import { receive } from '../../lambda/request/receive.ts';
 import type { Services } from '../../lambda/services.ts';
 import type { Wire } from '../support/event.ts';

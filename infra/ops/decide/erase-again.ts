@@ -1,6 +1,6 @@
+import { pinsKeptUntil } from '../../../lambda/receipts/closing.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { decideEraseAgain } from '../../../lambda/receipts/transitions.ts';
-import { pinsKeptUntil } from '../../../lambda/receipts/verification.ts';
 import { decisionHelp, decisionOptions, type OperatorDecision } from '../args.ts';
 import type { Command } from '../command.ts';
 import { decideAll } from './decide-all.ts';

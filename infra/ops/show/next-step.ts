@@ -1,4 +1,4 @@
-import { isDelayed } from '../../../lambda/receipts/preview.ts';
+import { pinsKeptUntil } from '../../../lambda/receipts/closing.ts';
 import {
   hasRefusedLookUps,
   isFinal,
@@ -7,7 +7,7 @@ import {
   type Receipt,
   wrongCustomerDeleted,
 } from '../../../lambda/receipts/receipt.ts';
-import { pinsKeptUntil } from '../../../lambda/receipts/verification.ts';
+import { isDelayed } from '../../../lambda/receipts/transitions.ts';
 import type { OpsContext } from '../context.ts';
 import { maxCustomers } from '../decide/decide.ts';
 import { isoSeconds } from '../terminal.ts';

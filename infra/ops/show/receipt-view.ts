@@ -1,6 +1,6 @@
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
-import { isDelayed } from '../../../lambda/receipts/preview.ts';
 import { dueAtOf, hasRefusedLookUps, isFinal, isHeld, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { isDelayed } from '../../../lambda/receipts/transitions.ts';
 import { reasonOf, usedPercent } from '../receipts.ts';
 import { isoSeconds, oneLine, toned } from '../terminal.ts';
 import { auditAnswers } from './audit-report.ts';

@@ -1,15 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { openSqliteStore } from '../../../infra/local/sqlite-store.ts';
-import {
-  acceptedAppIdHmac,
-  createReceipt,
-  isFinal,
-  needsNoPersonalData,
-  type Receipt,
-} from '../../../lambda/receipts/receipt.ts';
-import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
-import { updateReceipt } from '../../../lambda/receipts/store.ts';
+import { needsNoPersonalData } from '../../../lambda/receipts/closing.ts';
+import { acceptedAppIdHmac, createReceipt, isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { type ReceiptStore, updateReceipt } from '../../../lambda/receipts/store.ts';
 import { type Outcome, propertyViolations } from '../support/measures.ts';
 import { anyStep, projects, type Step } from '../support/rule-steps.ts';
 import { erasurePart } from '../support/watched-store.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { claimCallback, recordCallback } from '../../../lambda/receipts/callback-state.ts';
+import { claimCallback, recordCallback } from '../../../lambda/receipts/closing.ts';
 import { markAnsweredInProgress, type Receipt, recordPins, requestReview } from '../../../lambda/receipts/receipt.ts';
 import { type ProjectResult, recordAttempt } from '../../../lambda/receipts/record-attempt.ts';
 import {
