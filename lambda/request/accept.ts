@@ -1,5 +1,4 @@
-import { readHoldsExist } from '../control/legal-holds.ts';
-import { type PauseScope, type Pauses, pause, readPauses, scopesOf } from '../control/pauses.ts';
+import { type PauseScope, type Pauses, pause, readStops, type Stops } from '../control/pauses.ts';
 import { isAllowedOrigin } from '../domain/allowed-origin.ts';
 import { countLookUpCalls, type ErasureRequest, kindsNotLookedUp } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
@@ -36,10 +35,8 @@ export interface AcceptedRequest {
    * pause covers it.
    */
   readonly mayAttempt: boolean;
-  /** The pauses as read while the receipt was stored; `undefined` if they are unavailable. */
-  readonly pauses: Pauses | undefined;
-  /** Whether any legal hold exists, as read with the pauses. */
-  readonly holdsExist: boolean;
+  /** Pauses and legal holds as read while the receipt was stored; `undefined` if they are unavailable. */
+  readonly stops: Stops | undefined;
   readonly clients: ProjectClients;
   /** When the attempt must end, in epoch milliseconds. */
   readonly until: number;
@@ -73,13 +70,12 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const clients = clientsFor(receipt, { fresh: true }, services);
   const until = attemptUntil(request, services);
   const isReserved = mayAttempt && reservesWhileStoring(receipt, services);
-  const [{ receipt: current, stored: isNew }, pauses, holdsExist] = await Promise.all([
+  const [{ receipt: current, stored: isNew }, stops] = await Promise.all([
     services.store.accept(receipt, personalData),
-    readPausesFor(receipt, services),
-    readHoldsExistFor(services),
+    readStopsFor(receipt, services),
     isReserved ? reserveFirstCalls(receipt, clients, until) : undefined,
   ]);
-  const isAttempted = mayAttempt && isNew && pauses?.paused.size === 0;
+  const isAttempted = mayAttempt && isNew && stops?.paused.size === 0;
   if (!isAttempted) await releaseFirstCalls(clients);
   if (current.payloadHmac !== receipt.payloadHmac) {
     throw new Failure('conflict', 'this request id was used before with other identities', {
@@ -99,7 +95,7 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
     receipt: receipt.id,
     code: isNew ? 'stored' : 'repeated',
   });
-  const attemptable = { mayAttempt: isAttempted, pauses, holdsExist, clients, until, isReserved };
+  const attemptable = { mayAttempt: isAttempted, stops, clients, until, isReserved };
   return { receipt: current, personalData, isNew, ...attemptable };
 }
 
@@ -198,17 +194,9 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const hourMs = 3_600_000;
 
-/** Reads the pauses that may cover a receipt. Never throws. Returns `undefined` if they are unavailable. */
-export function readPausesFor({ platform, projects }: Receipt, { control }: Services): Promise<Pauses | undefined> {
-  return readPauses(scopesOf(platform, Object.keys(projects)), control).catch(() => undefined);
-}
-
-/**
- * Returns whether any legal hold exists. Called in the same turn as {@link readPausesFor}, it costs no call of its own. Never
- * throws: if the answer is unavailable, holds are read before each deletion.
- */
-export function readHoldsExistFor({ control, now }: Services): Promise<boolean> {
-  return readHoldsExist(control, now()).catch(() => true);
+/** Reads what may stop a receipt. Never throws. Returns `undefined` if it is unavailable. */
+export function readStopsFor({ platform, projects }: Receipt, { control, now }: Services): Promise<Stops | undefined> {
+  return readStops(platform, Object.keys(projects), control, now()).catch(() => undefined);
 }
 
 /**
@@ -228,7 +216,7 @@ export async function isWithinLimit(
     const inThisHour = await countRequest(platform, now, control);
     if (pauses === undefined || pauses.paused.size > 0) return false;
     // After an operator resumed the platform in this hour, only the requests since then count.
-    const resumedAt = pauses.resumedAt(scope);
+    const resumedAt = pauses.resumedAt.get(scope) ?? 0;
     const count =
       hourOf(resumedAt) === hourOf(now) ? await countRequest(platform, now, control, resumedAt) : inThisHour;
     if (count <= services.settings.limits.requestsPerHour) return true;

@@ -246,10 +246,10 @@ async function attemptIfNew(
   request: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
-  const { receipt, personalData, isNew, mayAttempt, pauses, holdsExist, clients, until, isReserved } = accepted;
+  const { receipt, personalData, isNew, mayAttempt, stops, clients, until, isReserved } = accepted;
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!isNew) return unattempted();
-  const isAllowed = isWithinLimit(receipt, pauses, services);
+  const isAllowed = isWithinLimit(receipt, stops, services);
   if (!mayAttempt) {
     await isAllowed;
     return unattempted();
@@ -261,7 +261,7 @@ async function attemptIfNew(
     until,
     clients,
     isAllowed,
-    holdsExist,
+    holdsExist: stops?.holdsExist ?? true,
     repliesNow: true,
     callbackOnlyOutcomes: request.platform.callbackOnlyOutcomes,
   };

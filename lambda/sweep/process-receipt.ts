@@ -1,5 +1,5 @@
-import { readActiveHolds, readHoldsExist } from '../control/legal-holds.ts';
-import { type PauseScope, readPauses, scopesOf } from '../control/pauses.ts';
+import { readActiveHolds } from '../control/legal-holds.ts';
+import { type PauseScope, readStops } from '../control/pauses.ts';
 import type { Identifier } from '../domain/erasure.ts';
 import { type AttemptRequest, attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
 import { previewInProject } from '../erasure/preview.ts';
@@ -73,10 +73,9 @@ export async function processReceipt(
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
   if (isClosingDecided(receipt))
     return (await closeDecidedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
-  const [{ paused: pauses }, holdsExist] = await Promise.all([
-    readPauses(scopesOf(receipt.platform, Object.keys(receipt.projects)), services.control),
-    readHoldsExist(services.control, services.now()),
-  ]);
+  const { control } = services;
+  const stops = await readStops(receipt.platform, Object.keys(receipt.projects), control, services.now());
+  const { paused: pauses, holdsExist } = stops;
   if (pauses.size > 0) return { kind: 'held', open: receipt, pauses };
   if (isDelayed(receipt, services.now())) {
     const isAsked = isPreviewAsked(receipt, services.now());

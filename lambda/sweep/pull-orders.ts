@@ -168,8 +168,8 @@ export async function acceptPulled(
 
 async function acceptOne(request: VerifiedRequest, services: Services): Promise<void> {
   try {
-    const { receipt, pauses, isNew } = await accept(request, services);
-    if (isNew) await isWithinLimit(receipt, pauses, services);
+    const { receipt, stops, isNew } = await accept(request, services);
+    if (isNew) await isWithinLimit(receipt, stops, services);
     else logStillListed(receipt, services);
   } catch (thrown) {
     const failure = failureOf(thrown);

@@ -19,7 +19,7 @@ import {
   updateReceipt,
 } from '../receipts/store.ts';
 import { addResidue, endEraseAgain } from '../receipts/transitions.ts';
-import { holdSecondsOf, isWithinLimit, readPausesFor } from '../request/accept.ts';
+import { holdSecondsOf, isWithinLimit, readStopsFor } from '../request/accept.ts';
 import type { Services } from '../services.ts';
 import { isPassing } from '../voucherify/counting.ts';
 import { notCounted } from '../voucherify/residue.ts';
@@ -180,7 +180,7 @@ async function eraseAgain(receipt: Receipt, decision: Decision, services: Servic
     const nothing = { reference: '', scope: '', identifiers: [], callbacks: [] };
     const { stored } = await store.accept(next, nothing, pins);
     log({ event: 'accepted', platform: next.platform, receipt: next.id, code: stored ? 'stored' : 'repeated' });
-    if (stored) await isWithinLimit(next, await readPausesFor(next, services), services);
+    if (stored) await isWithinLimit(next, await readStopsFor(next, services), services);
   }
   await updateReceipt(
     store,

@@ -11,7 +11,7 @@ import {
   attemptUntil,
   holdSecondsOf,
   isWithinLimit,
-  readHoldsExistFor,
+  readStopsFor,
   reservesWhileStoring,
   type VerifiedRequest,
 } from '../../lambda/request/accept.ts';
@@ -148,17 +148,17 @@ describe('receipt of an accepted request', () => {
 });
 
 describe('limit and counters of requests', () => {
-  const pauses = { paused: new Set<never>(), resumedAt: () => 0 };
+  const pauses = { paused: new Set<never>(), resumedAt: new Map() };
 
-  test('unavailable pauses or holds: nothing may be attempted, and holds are taken to exist', async () => {
+  test('unavailable pauses and holds: nothing may be attempted', async () => {
     const { services } = accepting();
     expect(await isWithinLimit(receiptOf(), undefined, services)).toBe(false);
     expect(await isWithinLimit(receiptOf(), pauses, services)).toBe(true);
     const failing = () => Promise.reject(new Error('the store fails'));
     const control = { ...services.control, read: failing, count: failing };
     expect(await isWithinLimit(receiptOf(), pauses, { ...services, control })).toBe(false);
-    expect(await readHoldsExistFor({ ...services, control })).toBe(true);
-    expect(await readHoldsExistFor(services)).toBe(false);
+    expect(await readStopsFor(receiptOf(), { ...services, control })).toBe(undefined);
+    expect(await readStopsFor(receiptOf(), services)).toMatchObject({ holdsExist: false });
   });
 
   test('counters: are by hour or day, and expire', async () => {
@@ -175,8 +175,8 @@ describe('limit and counters of requests', () => {
       }),
     });
     await isWithinLimit(receiptOf(), pauses, services);
-    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: () => start - 1 }, services);
-    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: () => start + 1 }, services);
+    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: new Map([['platform:generic', start - 1]]) }, services);
+    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: new Map([['platform:generic', start + 1]]) }, services);
     await countIgnored('generic', services);
     const hour = `request-count#generic#${start / 3_600_000}`;
     const expiresAt = (start + 2 * day) / 1000;
