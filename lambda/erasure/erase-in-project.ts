@@ -1,8 +1,11 @@
+import { readActiveHolds } from '../control/legal-holds.ts';
 import type { Identifier, LookUpResults } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
+import type { Pseudonymizer } from '../receipts/hmac.ts';
 import {
   acceptedAppIdHmac,
   hasRefusedLookUps,
+  legalHold,
   maxCustomersFor,
   type ProjectProgress,
   type Receipt,
@@ -10,8 +13,7 @@ import {
 } from '../receipts/receipt.ts';
 import { maxUnproven, type ProjectResult } from '../receipts/record-attempt.ts';
 import type { ResidueCounts } from '../receipts/row-schemas.ts';
-import type { PersonalDataWithPins, Pin } from '../receipts/store.ts';
-import { type UpdatedReceipt, updateReceipt } from '../receipts/store.ts';
+import { type PersonalDataWithPins, type Pin, type UpdatedReceipt, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import { type CallFailure, needsReview, retryLater } from '../voucherify/classify.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
@@ -25,8 +27,7 @@ import {
   withoutFound,
   withoutRefused,
 } from '../voucherify/resolve.ts';
-import { deleteCustomers } from './delete-customers.ts';
-import { type CheckHolds, createHoldCheck } from './hold-check.ts';
+import { type CheckHolds, deleteCustomers, type HoldableCustomer } from './delete-customers.ts';
 
 /** This attempt's clients, by project. A project that is no longer in settings has none. */
 export type ProjectClients = ReadonlyMap<string, ProjectClient>;
@@ -241,4 +242,30 @@ function failedAttempt(receipt: Receipt, failure: CallFailure, lookUps?: LookUpR
 
 function reviewAttempt(receipt: Receipt, code: string): ProjectAttempt {
   return failedAttempt(receipt, needsReview(code));
+}
+
+/**
+ * Creates the check of one attempt. It reads the holds of the request's identifiers (`requested`, the HMACs of the receipt) and
+ * of the given customers at each call, unless there were no holds at all when the attempt began. If they cannot be
+ * read, nothing is deleted.
+ */
+export function createHoldCheck(
+  requested: readonly string[],
+  { subject }: Pseudonymizer,
+  { control, now }: Services,
+  holdsExist: boolean,
+): CheckHolds {
+  if (!holdsExist) return async () => undefined;
+  const idsOf = ({ customerId, subjectHmacs = [] }: HoldableCustomer) => [
+    subject({ kind: 'customer_id', value: customerId }),
+    ...subjectHmacs,
+  ];
+  return async customers => {
+    try {
+      const holds = await readActiveHolds([...requested, ...customers.flatMap(idsOf)], control, now());
+      return holds.length === 0 ? undefined : needsReview(legalHold, { holds });
+    } catch {
+      return retryLater('holds-unreadable', { stop: true });
+    }
+  };
 }

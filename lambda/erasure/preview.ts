@@ -3,7 +3,7 @@ import type { Services } from '../services.ts';
 import { needsReview } from '../voucherify/classify.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { type Resolved, refusedCodes, resolve } from '../voucherify/resolve.ts';
-import { createHoldCheck } from './hold-check.ts';
+import { createHoldCheck } from './erase-in-project.ts';
 
 interface PreviewedRequest {
   readonly identifiers: readonly Identifier[];

@@ -311,7 +311,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'a legal hold is found only by the identifiers of the request',
     scenario: 'holds',
-    file: 'lambda/erasure/hold-check.ts',
+    file: 'lambda/erasure/erase-in-project.ts',
     is: '[...requested, ...customers.flatMap(idsOf)]',
     becomes: '[...requested, ...customers.flatMap(() => [])]',
   },
