@@ -35,7 +35,7 @@ export async function readHolding(
     ...(legalHolds.length === 0
       ? []
       : [`held by the legal hold ${legalHolds.join(', ')}: it continues by itself when the hold ends or is released`]),
-    ...(isDelayed(receipt, now()) ? [`delayed by holdSeconds until ${isoSeconds(receipt.heldUntil ?? 0)}`] : []),
+    ...(isDelayed(receipt, now()) ? [`delayed by delaySeconds until ${isoSeconds(receipt.delayedUntil ?? 0)}`] : []),
     ...blocked.filter(text => text !== undefined),
   ];
   return { pauses, legalHolds, facts };

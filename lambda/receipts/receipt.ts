@@ -27,7 +27,7 @@ export type ReceiptFacts = Pick<
   | 'firstReply'
   | 'decisions'
   | 'erasesAgain'
-  | 'heldUntil'
+  | 'delayedUntil'
 >;
 
 /** Returns a new receipt. With `attemptFollows` its writer attempts it at once, which counts as the first claim. */

@@ -231,8 +231,8 @@ export const receiptSchema = storedObject({
   callbackState: v.exactOptional(callbackStateSchema),
   /** State of the verification, once the deleted customers were looked at again. */
   verification: v.exactOptional(verificationSchema),
-  /** Until when nothing is looked up or deleted (`holdSeconds`). Absent: there is no such wait, or an operator ended it. */
-  heldUntil: v.exactOptional(v.number()),
+  /** Until when nothing is looked up or deleted (`delaySeconds`). Absent: there is no such wait, or an operator ended it. */
+  delayedUntil: v.exactOptional(v.number()),
   /** Set if an operator asked what would be deleted; `at` once the sweep has looked it up. */
   preview: v.exactOptional(previewSchema),
   /** The legal holds that this erasure waited for, oldest first. */

@@ -64,9 +64,9 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const callbacks = allowedCallbacks(request, services);
   const { reference, scope, identifiers } = request.erasure;
   const personalData = { reference, scope, identifiers, callbacks };
-  const holdMs = holdSecondsOf(request.platform, services) * 1000;
-  const mayAttempt = request.platform.responseMode === 'result' && holdMs === 0;
-  const receipt = await buildReceipt(request, { hasCallbacks: callbacks.length > 0, holdMs, mayAttempt }, services);
+  const delayMs = delaySecondsOf(request.platform, services) * 1000;
+  const mayAttempt = request.platform.responseMode === 'result' && delayMs === 0;
+  const receipt = await buildReceipt(request, { hasCallbacks: callbacks.length > 0, delayMs, mayAttempt }, services);
   const clients = clientsFor(receipt, { fresh: true }, services);
   const until = attemptUntil(request, services);
   const isReserved = mayAttempt && reservesWhileStoring(receipt, services);
@@ -100,8 +100,8 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
 }
 
 /** Returns how long an erasure waits before anything is looked up: the platform's own setting, or that of all. */
-export function holdSecondsOf(platform: Platform | undefined, { settings }: Services): number {
-  return platform?.holdSeconds ?? settings.limits.holdSeconds;
+export function delaySecondsOf(platform: Platform | undefined, { settings }: Services): number {
+  return platform?.delaySeconds ?? settings.limits.delaySeconds;
 }
 
 /**
@@ -122,7 +122,7 @@ function asNewRequest(request: VerifiedRequest, decision: Decision): VerifiedReq
 
 async function buildReceipt(
   request: VerifiedRequest,
-  { hasCallbacks, holdMs, mayAttempt }: { hasCallbacks: boolean; holdMs: number; mayAttempt: boolean },
+  { hasCallbacks, delayMs, mayAttempt }: { hasCallbacks: boolean; delayMs: number; mayAttempt: boolean },
   services: Services,
 ): Promise<Receipt> {
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
@@ -148,11 +148,11 @@ async function buildReceipt(
     ...plausibleTimes(erasure, receivedAt),
     hasCallbacks,
     ...(decision === undefined ? {} : { decisions: [decision] }),
-    ...(holdMs === 0 ? {} : { heldUntil: startedAt + holdMs }),
+    ...(delayMs === 0 ? {} : { delayedUntil: startedAt + delayMs }),
     // The outcome replaces this if it is known in time for the reply.
     ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: unfinishedReply } } : {}),
   };
-  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : holdMs);
+  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : delayMs);
   const projects = platform.projects ?? Object.keys(services.settings.projects);
   return createReceipt(facts, projects, { attemptAt, attemptFollows: mayAttempt });
 }

@@ -80,7 +80,7 @@ export async function processReceipt(
   if (isDelayed(receipt, services.now())) {
     const isAsked = isPreviewAsked(receipt, services.now());
     if (isAsked) await previewReceipt(receipt, Math.min(services.now() + attemptMs, sweepEnds), services);
-    else await postpone(receipt, receipt.heldUntil ?? services.now(), services);
+    else await postpone(receipt, receipt.delayedUntil ?? services.now(), services);
     return { kind: 'postponed', open: receipt };
   }
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
@@ -192,7 +192,7 @@ export async function checkHold(id: string, { store, control, now, log }: Servic
 }
 
 /**
- * Looks up what would be deleted for a receipt that `holdSeconds` delays, within the quota, and stores the numbers of
+ * Looks up what would be deleted for a receipt that `delaySeconds` delays, within the quota, and stores the numbers of
  * customers and of their activities on the receipt. It pins and deletes nothing. Throws `unavailable` if the store
  * fails.
  */
@@ -201,7 +201,7 @@ async function previewReceipt(receipt: Receipt, until: number, services: Service
   const at = now();
   // Another sweep repeats it if this one ends early.
   const { receipt: claimed, done } = await updateReceipt(store, receipt, current =>
-    postponeReceipt(current, at, Math.min(at + times.claimMs, receipt.heldUntil ?? at)),
+    postponeReceipt(current, at, Math.min(at + times.claimMs, receipt.delayedUntil ?? at)),
   );
   const personalData = done ? await store.readPersonalData(receipt.id) : undefined;
   if (personalData === undefined) return;

@@ -19,7 +19,7 @@ import {
   updateReceipt,
 } from '../receipts/store.ts';
 import { addResidue, endEraseAgain } from '../receipts/transitions.ts';
-import { holdSecondsOf, isWithinLimit, readStopsFor } from '../request/accept.ts';
+import { delaySecondsOf, isWithinLimit, readStopsFor } from '../request/accept.ts';
 import type { Services } from '../services.ts';
 import { isPassing } from '../voucherify/counting.ts';
 import { notCounted } from '../voucherify/residue.ts';
@@ -169,7 +169,7 @@ async function countInProject(
 
 /**
  * Creates a receipt for the customers that are still present, as an operator has decided for a closed receipt, and moves their
- * pins to it. It is counted against the hourly limit, held and paused as a new request is; the next sweep deletes. A crash
+ * pins to it. It is counted against the hourly limit, delayed and paused as a new request is; the next sweep deletes. A crash
  * between the writes repeats them: the new receipt has the same id. Throws `unavailable` if the store fails.
  */
 async function eraseAgain(receipt: Receipt, decision: Decision, services: Services): Promise<void> {
@@ -198,7 +198,7 @@ async function receiptFor(
 ): Promise<Receipt> {
   const { platform, payloadHmac, subjectHmacs, authentication, id } = receipt;
   const now = services.now();
-  const attemptAt = now + holdSecondsOf(services.platforms.get(platform), services) * 1000;
+  const attemptAt = now + delaySecondsOf(services.platforms.get(platform), services) * 1000;
   const facts = {
     ...{ platform, payloadHmac, subjectHmacs, authentication, lookUpCalls: 0, hasCallbacks: false },
     id: (await services.pseudonymizer()).receipt(platform, 'erase-again', id),
@@ -206,7 +206,7 @@ async function receiptFor(
     submittedAt: decision.at,
     decisions: [decision],
     erasesAgain: id,
-    ...(attemptAt > now && { heldUntil: attemptAt }),
+    ...(attemptAt > now && { delayedUntil: attemptAt }),
   };
   const next = createReceipt(facts, Object.keys(pins), { attemptAt, attemptFollows: false });
   const projects = Object.entries(next.projects).map(([project, progress]) => {

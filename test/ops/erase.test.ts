@@ -458,7 +458,7 @@ describe('result of one erasure by hand', () => {
   });
 
   test('paused and in review: say what holds it, and the next command', async () => {
-    const manual = await manualHarness({ limits: { customersPerRequest: 1, holdSeconds: 60 } });
+    const manual = await manualHarness({ limits: { customersPerRequest: 1, delaySeconds: 60 } });
     const held = await eraseOneOf(manual, 'crm-1');
     expect({ status: held.status, line: held.lines[0] }).toEqual({
       status: 0,

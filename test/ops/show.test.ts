@@ -337,12 +337,12 @@ describe('show: what to do next', () => {
   });
 
   test('delay: says until when, also while a preview waits, and how to preview or refuse', async () => {
-    const at = await opsHarness({ limits: { holdSeconds: 3600 } });
+    const at = await opsHarness({ limits: { delaySeconds: 3600 } });
     const id = await at.request([account('crm-1')]);
     await at.run('preview', id);
     const lines = (await at.run('show', id)).lines.join('\n');
     expect(lines).toContain('next attempt: after 2026-01-15T13:00:00Z');
-    expect(lines).toContain('delayed by holdSeconds until 2026-01-15T13:00:00Z');
+    expect(lines).toContain('delayed by delaySeconds until 2026-01-15T13:00:00Z');
     expect(lines).toContain(`npm run ops -- preview ${id}`);
   });
 

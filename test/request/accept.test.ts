@@ -9,7 +9,7 @@ import { newRequestDecided } from '../../lambda/receipts/transitions.ts';
 import {
   accept,
   attemptUntil,
-  holdSecondsOf,
+  delaySecondsOf,
   isWithinLimit,
   readStopsFor,
   reservesWhileStoring,
@@ -64,17 +64,25 @@ describe('receipt of an accepted request', () => {
 
   test('what it did not send: is not stored', async () => {
     const { receipt } = await accepting().accepted({ reference: 'ada@example.com' });
-    for (const field of ['reference', 'deliveryHmac', 'notLookedUp', 'heldUntil', 'firstReply', 'dueAt', 'decisions']) {
+    for (const field of [
+      'reference',
+      'deliveryHmac',
+      'notLookedUp',
+      'delayedUntil',
+      'firstReply',
+      'dueAt',
+      'decisions',
+    ]) {
       expect(receipt).not.toHaveProperty(field);
     }
   });
 
-  test('holdSeconds: delay the first attempt, and the platform’s own come first', async () => {
-    const { accepted } = accepting({ limits: { holdSeconds: 60 } });
-    expect((await accepted()).receipt).toMatchObject({ heldUntil: start + 60_000, nextAttemptAt: start + 60_000 });
-    const own = await accepted({ reference: 'own' }, { holdSeconds: 10, responseMode: 'result' });
-    expect(holdSecondsOf(undefined, accepting({ limits: { holdSeconds: 60 } }).services)).toBe(60);
-    expect(own).toMatchObject({ mayAttempt: false, receipt: { heldUntil: start + 10_000, claims: 0 } });
+  test('delaySeconds: delay the first attempt, and the platform’s own come first', async () => {
+    const { accepted } = accepting({ limits: { delaySeconds: 60 } });
+    expect((await accepted()).receipt).toMatchObject({ delayedUntil: start + 60_000, nextAttemptAt: start + 60_000 });
+    const own = await accepted({ reference: 'own' }, { delaySeconds: 10, responseMode: 'result' });
+    expect(delaySecondsOf(undefined, accepting({ limits: { delaySeconds: 60 } }).services)).toBe(60);
+    expect(own).toMatchObject({ mayAttempt: false, receipt: { delayedUntil: start + 10_000, claims: 0 } });
   });
 
   test.each<readonly [string, Partial<Platform>]>([

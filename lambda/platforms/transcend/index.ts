@@ -24,7 +24,7 @@ import { type SombraHeaders, signingKey, sombraHeaders, transcendSecret, verifyT
 /** Settings of Transcend. */
 export const transcendSettings = v.strictObject({
   projects: commonSettings.projects,
-  holdSeconds: commonSettings.holdSeconds,
+  delaySeconds: commonSettings.delaySeconds,
   /** The organization's URI, the audience of Sombra's tokens. */
   audience: v.pipe(v.string(), v.nonEmpty('must not be empty')),
   sombraUrl: v.pipe(
