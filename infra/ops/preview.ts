@@ -42,10 +42,10 @@ async function preview(args: ParsedArgs, context: OpsContext, output: Output): P
   const { done } = isAsked ? { done: true } : await updateReceipt(context.store, receipt, one => askPreview(one, now));
   if (!done) return reportError('not delayed by delaySeconds: there is nothing to preview');
   const { pauses } = await readHolding(receipt, context);
-  const held = pauses.length === 0 ? {} : { pausedBy: pauses };
-  if (output.json) output.printJson({ receipt: receipt.id, asked: true, ...held });
+  const stopped = pauses.length === 0 ? {} : { pausedBy: pauses };
+  if (output.json) output.printJson({ receipt: receipt.id, asked: true, ...stopped });
   else if (pauses.length > 0)
-    output.print(`asked, but the pause of ${pauses.join(', ')} holds it: it is looked up after "resume"`, 2);
+    output.print(`asked, but the pause of ${pauses.join(', ')} stops it: it is looked up after "resume"`, 2);
   else output.print('asked: the next sweep looks it up within a minute; run this command again');
   return 3;
 }

@@ -31,7 +31,7 @@ export async function readHolding(
   const facts = [
     ...(pauses.length === 0
       ? []
-      : [`held by the pause of ${pauses.join(', ')}: nothing is deleted until it is resumed`]),
+      : [`stopped by the pause of ${pauses.join(', ')}: nothing is deleted until it is resumed`]),
     ...(legalHolds.length === 0
       ? []
       : [`held by the legal hold ${legalHolds.join(', ')}: it continues by itself when the hold ends or is released`]),

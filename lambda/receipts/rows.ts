@@ -83,21 +83,21 @@ export function rejectOversized(receipt: Receipt): void {
   if (actionsLeft(receipt) < 0) throw new Failure('too-large', 'identifiers: more than one request may contain');
 }
 
-/** A part of the queue `erase`: the receipts that the same pauses hold. A receipt stays in its part while it is open. */
+/** A part of the queue `erase`: the receipts that the same pauses stop. A receipt stays in its part while it is open. */
 export interface ErasePartition {
   readonly platform: string;
   readonly projects: readonly string[];
 }
 
-/** Decides whether a part of the queue `erase` is asked. `undefined` is the part that no pause holds. */
+/** Decides whether a part of the queue `erase` is asked. `undefined` is the part that no pause stops. */
 export type SelectPartition = (partition: ErasePartition | undefined) => boolean;
 
-/** The part that no pause holds: an operator has decided to close these receipts. */
+/** The part that no pause stops: an operator has decided to close these receipts. */
 export const unpausable = 'erase';
 
 /**
  * Returns the partition of the index that a receipt is in, if it is in a queue: the queue's name, for erasures with
- * what a pause can hold.
+ * what a pause can stop.
  */
 export function partitionOf(receipt: Receipt): string | undefined {
   const { queue, platform, projects } = receipt;

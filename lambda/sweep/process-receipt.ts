@@ -36,10 +36,10 @@ const repeatedDeletionMs = 50_000;
 const mostBlockedMs = 300_000;
 
 export interface ProcessedReceipt {
-  readonly kind: 'nothing' | 'held' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
+  readonly kind: 'nothing' | 'paused' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
   /** The receipt as it was read, if it was open. */
   readonly open?: Receipt;
-  /** The pauses that hold the receipt. */
+  /** The pauses that stop the receipt. */
   readonly pauses?: ReadonlySet<PauseScope>;
   /** Whether every project is rate-limited: no other receipt could be attempted either. */
   readonly allRateLimited?: boolean;
@@ -76,7 +76,7 @@ export async function processReceipt(
   const { control } = services;
   const stops = await readStops(receipt.platform, Object.keys(receipt.projects), control, services.now());
   const { paused: pauses, holdsExist } = stops;
-  if (pauses.size > 0) return { kind: 'held', open: receipt, pauses };
+  if (pauses.size > 0) return { kind: 'paused', open: receipt, pauses };
   if (isDelayed(receipt, services.now())) {
     const isAsked = isPreviewAsked(receipt, services.now());
     if (isAsked) await previewReceipt(receipt, Math.min(services.now() + attemptMs, sweepEnds), services);

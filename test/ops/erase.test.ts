@@ -457,7 +457,7 @@ describe('result of one erasure by hand', () => {
     });
   });
 
-  test('paused and in review: say what holds it, and the next command', async () => {
+  test('paused and in review: say what stops it, and the next command', async () => {
     const manual = await manualHarness({ limits: { customersPerRequest: 1, delaySeconds: 60 } });
     const held = await eraseOneOf(manual, 'crm-1');
     expect({ status: held.status, line: held.lines[0] }).toEqual({
@@ -466,7 +466,7 @@ describe('result of one erasure by hand', () => {
     });
     await run(manual.context, 'pause', 'platform:manual', '--why', 'a drill');
     const { lines } = await eraseOneOf(manual, 'crm-2');
-    expect(lines.join()).toContain('held by the pause of platform:manual');
+    expect(lines.join()).toContain('stopped by the pause of platform:manual');
     const review = await manualHarness();
     review.harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
     expect((await eraseOneOf(review, 'crm-1')).lines[0]).toBe(

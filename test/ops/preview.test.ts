@@ -54,7 +54,7 @@ describe('preview of a delayed request', () => {
     await at.run('pause', 'all', '--by', 'zoe', '--why', 'a drill');
     expect(await at.run('preview', id)).toMatchObject({
       status: 3,
-      lines: ['asked, but the pause of all holds it: it is looked up after "resume"'],
+      lines: ['asked, but the pause of all stops it: it is looked up after "resume"'],
     });
     expect((await at.run('preview', id, '--json')).json).toMatchObject({ pausedBy: ['all'] });
   });

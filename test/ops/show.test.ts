@@ -333,7 +333,7 @@ describe('show: what to do next', () => {
     const id = await at.request([account('crm-1')]);
     const { lines } = await at.run('show', id);
     expect(lines).toContain('  npm run ops -- resume platform:ketch --why "…"');
-    expect(lines.join('\n')).toContain('held by the pause of platform:ketch');
+    expect(lines.join('\n')).toContain('stopped by the pause of platform:ketch');
   });
 
   test('delay: says until when, also while a preview waits, and how to preview or refuse', async () => {

@@ -466,7 +466,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
 
       test.each(['refuse', 'accept-partial'] as const)(
-        'decision to close (%s): no pause can hold the receipt',
+        'decision to close (%s): no pause can stop the receipt',
         async action => {
           await waiting(['ketch', 'main'], ['ketch', 'main']);
           const first = (await store.read('0-ketch'))!;

@@ -44,7 +44,7 @@ function stepOfClosed(receipt: Receipt, { now }: OpsContext): NextStep {
   };
 }
 
-/** An open receipt is tried again without a command, unless a pause holds it. A delayed one can still be refused. */
+/** An open receipt is tried again without a command, unless a pause stops it. A delayed one can still be refused. */
 async function stepOfOpen(receipt: Receipt, context: OpsContext): Promise<NextStep> {
   const { pauses, facts } = await readHolding(receipt, context);
   const resume = pauses.map(scope => `npm run ops -- resume ${scope} ${why}`);
