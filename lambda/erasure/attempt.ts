@@ -101,7 +101,7 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
     next => ({ ...deleteUnneeded(next, work.personalData), lookUps: lookUpsOf(next, recording) }),
   );
   const outcome = outcomeOf(updated, now());
-  const code = updated.lastResult ?? 'superseded';
+  const code = (done ? updated.lastResult : undefined) ?? 'superseded';
   // Only the write that closed the receipt logs `closed`: an attempt that lost the race must not count it again.
   const event = done && isFinal(updated.state) ? 'closed' : 'attempt';
   log({ event, platform: updated.platform, receipt: updated.id, outcome: outcome.kind, code });
