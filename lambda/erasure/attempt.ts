@@ -83,13 +83,13 @@ export interface AttemptOutcome {
  */
 export async function attempt(work: AttemptRequest, services: Services): Promise<AttemptOutcome> {
   const { now, store, log } = services;
-  const generation = work.receipt.claims;
+  const claim = work.receipt.claims;
   const { receipt, results } = await eraseInOpenProjects(work, services);
   const recording = {
-    generation,
+    claim,
     results,
     now: now(),
-    retryAt: retryAt(generation, services),
+    retryAt: retryAt(claim, services),
     repliesNow: work.repliesNow,
     callbackOnlyOutcomes: work.callbackOnlyOutcomes,
   };
@@ -154,8 +154,8 @@ async function eraseInOpenProjects(work: AttemptRequest, services: Services): Pr
 }
 
 /** Returns when to retry: exponential backoff with full jitter, at most one hour. */
-function retryAt(claims: number, { now, random, times }: Services): number {
-  const step = Math.min(3_600_000, times.backoffMs * 2 ** Math.min(claims - 1, 30));
+function retryAt(claim: number, { now, random, times }: Services): number {
+  const step = Math.min(3_600_000, times.backoffMs * 2 ** Math.min(claim - 1, 30));
   return now() + Math.floor(random() * step);
 }
 

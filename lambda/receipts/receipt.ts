@@ -173,7 +173,7 @@ export function lookUpHmacs({ subjectHmacs, resolvedHmacs = [] }: Receipt): read
  */
 export function recordPins(
   receipt: Receipt,
-  generation: number,
+  claim: number,
   project: string,
   pins: number,
   { known = 0, refused = [], lookedUp = 0, ifAbsent, residue, resolvedHmacs = [] }: PinnedLookUps = {},
@@ -182,7 +182,7 @@ export function recordPins(
   if (progress?.state !== 'open' || progress.pins !== known) return undefined;
   const { lookUpAgain = false, ifAbsent: _, ...before } = progress;
   if (!lookUpAgain && (known > 0 || hasRefusedLookUps(progress))) return undefined;
-  const mayWrite = receipt.state === 'open' && receipt.claims === generation && !isClosingDecided(receipt);
+  const mayWrite = receipt.state === 'open' && receipt.claims === claim && !isClosingDecided(receipt);
   if (!mayWrite) return undefined;
   const counted = lookedUp > 0 || progress.lookedUp !== undefined ? { lookedUp } : {};
   const codes = refused.length > 0 || progress.refusedLookUps !== undefined ? { refusedLookUps: refused } : {};

@@ -219,7 +219,7 @@ export const receiptSchema = storedObject({
   firstReply: v.exactOptional(
     storedObject({ at: v.number(), as: v.picklist(['outcome', 'in-progress', 'send-again']) }),
   ),
-  /** Number of claims so far: the generation of the worker that has the last claim. */
+  /** Number of claims so far, and so the number of the last claim. It is the fencing token: a later claim takes precedence. */
   claims: v.number(),
   /** Claims since the last recorded result; several in a row mean a poison request. */
   unrecordedClaims: v.number(),

@@ -319,8 +319,8 @@ export const defects: readonly Defect[] = [
     name: 'customers are pinned although the request is withdrawn',
     scenario: 'withdrawals',
     file: 'lambda/receipts/receipt.ts',
-    is: 'receipt.claims === generation && !isClosingDecided(receipt);',
-    becomes: 'receipt.claims === generation;',
+    is: 'receipt.claims === claim && !isClosingDecided(receipt);',
+    becomes: 'receipt.claims === claim;',
   },
   {
     name: 'a request is withdrawn after a customer is pinned',

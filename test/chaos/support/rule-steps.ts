@@ -116,7 +116,7 @@ function recording(): fc.Arbitrary<StepChange> {
     const kinds = Object.entries(found).map(([project, { kind }]) => `${kind} in ${project}`);
     const change: Step['change'] = (held, now) => current =>
       recordAttempt(current, {
-        generation: held.claims,
+        claim: held.claims,
         results: found,
         now,
         retryAt: now + 30_000,
