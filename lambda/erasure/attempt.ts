@@ -44,8 +44,11 @@ export interface FirstReservation {
   readonly isReserved: boolean;
   /** The first time when a project may be called again, in epoch milliseconds. */
   readonly limitedUntil: number;
-  /** Whether calls to a project are blocked, not only rate-limited: a probe that succeeds ends this at once. */
-  readonly isBlocked: boolean;
+  /**
+   * Whether a project may be called before that time: a probe that succeeds closes its circuit breaker, and a rate limit that
+   * could not be read may be readable again.
+   */
+  readonly mayEndSooner: boolean;
 }
 
 /** Reserves the first calls in every open project before the attempt starts. */
@@ -56,8 +59,8 @@ export async function reserveFirstCalls(
 ): Promise<FirstReservation> {
   const limits = await Promise.all(openProjects(receipt).map(project => clients.get(project)?.reserve(until)));
   const limitedUntil = Math.min(...limits.map(limit => limit?.until ?? 0));
-  const isBlocked = limits.some(limit => limit !== undefined && limit.code !== 'rate-limited');
-  return { isReserved: limits.includes(undefined), limitedUntil, isBlocked };
+  const mayEndSooner = limits.some(limit => limit !== undefined && limit.code !== 'rate-limited');
+  return { isReserved: limits.includes(undefined), limitedUntil, mayEndSooner };
 }
 
 /** Returns what {@link reserveFirstCalls} reserved, if no call was sent. Never throws. */
@@ -126,13 +129,13 @@ function isInformed(
   return platform?.tells?.(kind, hasCallbacks) ?? platform?.responseMode !== 'acknowledgement';
 }
 
-interface ErasureResults {
+interface AttemptedProjects {
   readonly receipt: Receipt;
   readonly results: Readonly<Record<string, ProjectResult>>;
 }
 
 /** Attempts the projects one after the other, each with its share of the time, so that a slow one leaves time for the next. */
-async function eraseInOpenProjects(work: AttemptRequest, services: Services): Promise<ErasureResults> {
+async function eraseInOpenProjects(work: AttemptRequest, services: Services): Promise<AttemptedProjects> {
   const { log } = services;
   const open = openProjects(work.receipt);
   const results: Record<string, ProjectResult> = {};

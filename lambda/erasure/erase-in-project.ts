@@ -106,8 +106,8 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   const newLookUps = isAdded ? lookUps : undefined;
   if (resolved.kind === 'retry') return failedAttempt(before, resolved, newLookUps);
   // After a review the customers are looked up again: the operator may have changed them.
-  const lookUpAgain = stored && (known.length > 0 ? withoutFound(lookUps) : noLookUps);
-  if (resolved.kind === 'review') return failedAttempt(before, resolved, lookUpAgain);
+  const lookUpsAfterReview = stored && (known.length > 0 ? withoutFound(lookUps) : noLookUps);
+  if (resolved.kind === 'review') return failedAttempt(before, resolved, lookUpsAfterReview);
   const isWithoutMatch = resolved.kind !== 'found' && resolved.kind !== 'refused';
   if (isWithoutMatch && progress.refusedLookUps === undefined) {
     return (await isAllowed(input)) ? withoutMatch(before, resolved, 0) : overLimit(before);
@@ -119,7 +119,7 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   }));
   const pins = [...known, ...added];
   const held = pins.length === 0 ? undefined : await input.checkHolds(pins);
-  if (held !== undefined) return failedAttempt(before, held, held.kind === 'review' ? lookUpAgain : newLookUps);
+  if (held !== undefined) return failedAttempt(before, held, held.kind === 'review' ? lookUpsAfterReview : newLookUps);
   const ifAbsent = resolved.kind === 'found' ? resolved.ifAbsent : isWithoutMatch ? resolved : undefined;
   const residue = await countBefore(added, input, services);
   const written = { ...input, pins, lookUps, known: known.length, ifAbsent, residue };

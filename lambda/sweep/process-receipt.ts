@@ -87,12 +87,16 @@ export async function processReceipt(
   const clients = clientsFor(receipt, { fresh: false }, services);
   const startsAt = services.now();
   // What waits beyond the end would be reserved a second time by the next sweep.
-  const { isReserved, limitedUntil, isBlocked } = await reserveFirstCalls(receipt, clients, Math.min(until, sweepEnds));
+  const { isReserved, limitedUntil, mayEndSooner } = await reserveFirstCalls(
+    receipt,
+    clients,
+    Math.min(until, sweepEnds),
+  );
   if (!isReserved) {
     const allRateLimited = openProjects(receipt).length === services.projects.size;
-    // If every project is blocked, a probe may soon succeed: then the receipt must not wait for the end of the block. The
+    // If every project is limited, and one may be called sooner, the receipt must not wait until the time that is known. The
     // sweep stops, so this concerns few receipts.
-    const soon = allRateLimited && isBlocked ? services.now() + mostBlockedMs : limitedUntil;
+    const soon = allRateLimited && mayEndSooner ? services.now() + mostBlockedMs : limitedUntil;
     await postpone(receipt, Math.min(limitedUntil, soon), services);
     return { kind: 'postponed', open: receipt, allRateLimited };
   }
