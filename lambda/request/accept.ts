@@ -127,12 +127,12 @@ async function buildReceipt(
 ): Promise<Receipt> {
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
   const { decision = newRequest?.decision } = request;
-  const hmacs = await services.pseudonymizer();
   const { answerBudgetMs } = services.settings.limits;
   const unfinishedReply =
     platform.sendsAgain?.(hasCallbacks) === true ? ('send-again' as const) : ('in-progress' as const);
   const notLookedUp = kindsNotLookedUp(erasure.identifiers);
   const lookUpCalls = countLookUpCalls(erasure.identifiers);
+  const hmacs = await services.pseudonymizer();
   const facts = {
     id: hmacs.receipt(platformName, erasure.scope, erasure.reference),
     platform: platformName,
