@@ -47,16 +47,15 @@ export async function readPauses(scopes: readonly PauseScope[], control: Version
 }
 
 /**
- * Reads what stops an erasure of this platform in these projects, in one read: its pauses, and whether legal holds must be
- * checked. A row in an unknown format counts as a pause or as a hold. Throws `unavailable` if the store cannot be reached.
+ * Reads what stops a receipt, in one read: the pauses of its platform and projects, and whether legal holds must be checked.
+ * A row in an unknown format counts as a pause or as a hold. Throws `unavailable` if the store cannot be reached.
  */
 export async function readStops(
-  platform: string,
-  projects: readonly string[],
+  { platform, projects }: { readonly platform: string; readonly projects: object },
   control: VersionedStore,
   now: number,
 ): Promise<Stops> {
-  const scopes = scopesOf(platform, projects);
+  const scopes = scopesOf(platform, Object.keys(projects));
   const rows = await control.read([...scopes.map(keyOf), anyHoldKey]);
   return { ...pausesIn(rows, scopes), holdsExist: canHoldsExist(rows.get(anyHoldKey) ?? noRow, now) };
 }

@@ -195,8 +195,8 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const hourMs = 3_600_000;
 
 /** Reads what may stop a receipt. Never throws. Returns `undefined` if it is unavailable. */
-export function readStopsFor({ platform, projects }: Receipt, { control, now }: Services): Promise<Stops | undefined> {
-  return readStops(platform, Object.keys(projects), control, now()).catch(() => undefined);
+export function readStopsFor(receipt: Receipt, { control, now }: Services): Promise<Stops | undefined> {
+  return readStops(receipt, control, now()).catch(() => undefined);
 }
 
 /**

@@ -73,9 +73,7 @@ export async function processReceipt(
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
   if (isClosingDecided(receipt))
     return (await closeDecidedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
-  const { control } = services;
-  const stops = await readStops(receipt.platform, Object.keys(receipt.projects), control, services.now());
-  const { paused: pauses, holdsExist } = stops;
+  const { paused: pauses, holdsExist } = await readStops(receipt, services.control, services.now());
   if (pauses.size > 0) return { kind: 'paused', open: receipt, pauses };
   if (isDelayed(receipt, services.now())) {
     const isAsked = isPreviewAsked(receipt, services.now());

@@ -163,6 +163,6 @@ test('unreachable store: throws and reports no state', async () => {
 
 test('what stops a receipt: is read in one call', async () => {
   const rows = memoryRows();
-  await readStops('ketch', ['main', 'us', 'eu'], rows, 0);
+  await readStops({ platform: 'ketch', projects: { main: {}, us: {}, eu: {} } }, rows, 0);
   expect(rows.calls).toEqual(['read']);
 });
