@@ -11,7 +11,7 @@ const name = v.pipe(v.string(), v.check(isName, 'must be a short lower-case name
 const limits = v.strictObject({
   customersPerRequest: v.optional(wholeNumber(1, 50), 5),
   requestsPerHour: v.optional(wholeNumber(1, 1_000_000), 500),
-  holdSeconds: v.optional(wholeNumber(0, 30 * 86_400), 0),
+  delaySeconds: v.optional(wholeNumber(0, 30 * 86_400), 0),
   answerBudgetMs: v.optional(wholeNumber(1000, 25_000), 8000),
 });
 

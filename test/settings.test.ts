@@ -25,7 +25,7 @@ describe('settings', () => {
     const least = { projects: { main: { baseUrl: 'https://api.voucherify.io' } }, platforms: {} };
     const { projects, limits, operations } = parseSettings(JSON.stringify(least), 'deployed');
     expect(projects['main']).toEqual({ baseUrl: 'https://api.voucherify.io', ...defaultProject });
-    expect(limits).toEqual({ customersPerRequest: 5, requestsPerHour: 500, holdSeconds: 0, answerBudgetMs: 8000 });
+    expect(limits).toEqual({ customersPerRequest: 5, requestsPerHour: 500, delaySeconds: 0, answerBudgetMs: 8000 });
     expect(operations).toEqual({});
   });
 
@@ -53,8 +53,8 @@ describe('settings', () => {
     ['projects.main.quotaShare: must be above 0 and at most 1', main(it => (it['quotaShare'] = 0))],
     ['projects.main.quotaShare: must be above 0 and at most 1', main(it => (it['quotaShare'] = 1.01))],
     ['projects.main.quotaShare: must be number', main(it => (it['quotaShare'] = '0.5'))],
-    [`limits.holdSeconds: ${seconds}`, s => (s['limits'].holdSeconds = 0.5)],
-    [`limits.holdSeconds: ${seconds}`, s => (s['limits'].holdSeconds = -1)],
+    [`limits.delaySeconds: ${seconds}`, s => (s['limits'].delaySeconds = 0.5)],
+    [`limits.delaySeconds: ${seconds}`, s => (s['limits'].delaySeconds = -1)],
     [`limits.customersPerRequest: ${customers}`, s => (s['limits'].customersPerRequest = '5')],
     [`limits.customersPerRequest: ${customers}`, s => (s['limits'].customersPerRequest = 0)],
     ['limits.perDay: is not a setting', s => (s['limits'].perDay = 5)],
@@ -86,13 +86,13 @@ describe('settings', () => {
       settings => {
         settings['projects'].main.baseUrl = 'http://x';
         settings['platforms'].ketch.callbackOrigins = ['x', 'y'];
-        settings['limits'].holdSeconds = 'x';
+        settings['limits'].delaySeconds = 'x';
         settings['other'] = 1;
       },
       'projects.main.baseUrl: must be the https origin of a Voucherify API endpoint',
       'platforms.ketch.callbackOrigins.0: must be an origin such as https://host',
       'platforms.ketch.callbackOrigins.1: must be an origin such as https://host',
-      `limits.holdSeconds: ${seconds}`,
+      `limits.delaySeconds: ${seconds}`,
       'other: is not a setting',
     );
   });
@@ -100,9 +100,9 @@ describe('settings', () => {
   test('unknown project: is named together with other problems', () => {
     const both = (settings: Loose) => {
       settings['platforms'].ketch.projects = ['none'];
-      settings['limits'].holdSeconds = 'x';
+      settings['limits'].delaySeconds = 'x';
     };
-    expectProblems(both, `limits.holdSeconds: ${seconds}`, unknownProject(0));
+    expectProblems(both, `limits.delaySeconds: ${seconds}`, unknownProject(0));
   });
 });
 
@@ -135,7 +135,7 @@ describe('problem of settings', () => {
       '/platforms/ketsch (line 9, column 5): is not a supported platform, and a generic one needs "type": "generic"; did you mean ketch?',
       expect.stringContaining('/platforms/a~1b (line 10, column 5): is not a supported platform'),
       '/platforms/a~1b (line 10, column 5): must be a short lower-case name',
-      '/limits/perDay (line 12, column 15): is not a setting; allowed are customersPerRequest, requestsPerHour, holdSeconds, answerBudgetMs',
+      '/limits/perDay (line 12, column 15): is not a setting; allowed are customersPerRequest, requestsPerHour, delaySeconds, answerBudgetMs',
       '/platforms/shopify/projects/0 (line 6, column 20): is not in projects; did you mean shop?',
     ]);
   });

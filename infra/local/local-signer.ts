@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
-import { publicKeyOf, type Signer } from '../../lambda/receipts/signer.ts';
+import { publicKeyOf, type Signer } from '../../lambda/receipts/evidence.ts';
 
 /** Returns a signer that replaces KMS. Its key is in a file that only its owner may read, or in memory; created if missing. */
 export function localSigner(file: string): Signer {

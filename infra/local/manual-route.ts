@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import { parseJson } from '../../lambda/io/json.ts';
-import type { ManualEvent } from '../../lambda/request/manual-event.ts';
+import type { ManualEvent } from '../../lambda/request/receive-manual.ts';
 import type { WebhookHandler } from '../../lambda/webhook.ts';
 import { contextUntil } from './gateway.ts';
 import { isFromThisPage } from './page/guard.ts';

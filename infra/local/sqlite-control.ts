@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { TokenAdvance, VersionedRow, VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { parseJson } from '../../lambda/io/json.ts';
-import { asStoreFailure } from '../../lambda/receipts/store.ts';
+import { asStoreFailure } from '../../lambda/receipts/rows.ts';
 
 const controlTables = `
   CREATE TABLE IF NOT EXISTS control

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { createHttpClient } from '../../lambda/io/http-client.ts';
 import { jsonLog } from '../../lambda/io/log.ts';
 import { createCallbackClient } from '../../lambda/io/public-address.ts';
-import type { Signer } from '../../lambda/receipts/signer.ts';
+import type { Signer } from '../../lambda/receipts/evidence.ts';
 import type { Adapters } from '../../lambda/services.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { embeddedSecrets, embeddedSecretTexts, localKeys } from './embedded-secrets.ts';

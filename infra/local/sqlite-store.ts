@@ -2,25 +2,29 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
-import { type Addendum, addendumId } from '../../lambda/receipts/addendum.ts';
+import { addendumId } from '../../lambda/receipts/evidence.ts';
+import { isFinal, lookUpHmacs, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
+import type { Addendum } from '../../lambda/receipts/row-schemas.ts';
 import {
+  asStoreFailure,
   lookUpsFrom,
+  oldestFirst,
   parseAddendumRow,
+  parsePartition,
   parsePersonalDataRow,
   parsePinsRow,
   parseReceiptRow,
+  partitionOf,
   rejectOversized,
-} from '../../lambda/receipts/parse-rows.ts';
-import { oldestFirst, parsePartition, partitionOf, type SelectPartition } from '../../lambda/receipts/partitions.ts';
-import { isFinal, lookUpHmacs, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
-import {
-  asStoreFailure,
-  type PersonalData,
-  type PersonalDataWithPins,
-  type Pin,
-  type ReceiptStore,
-  type SideWrites,
-  type SubjectErasures,
+  type SelectPartition,
+} from '../../lambda/receipts/rows.ts';
+import type {
+  PersonalData,
+  PersonalDataWithPins,
+  Pin,
+  ReceiptStore,
+  SideWrites,
+  SubjectErasures,
 } from '../../lambda/receipts/store.ts';
 import { sqliteControl } from './sqlite-control.ts';
 

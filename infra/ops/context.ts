@@ -17,7 +17,7 @@ import { secretsManager } from '../../lambda/aws/secrets-manager.ts';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { ReadSecret } from '../../lambda/io/secret-cache.ts';
-import type { PublicKey, Signer } from '../../lambda/receipts/signer.ts';
+import type { PublicKey, Signer } from '../../lambda/receipts/evidence.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import {

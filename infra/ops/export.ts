@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { keySet } from '../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import { keySet } from '../../lambda/receipts/signer.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
 import { closedCells, closedFilterOf, closedHelp, closedOptions, closedReceipts } from './closed-receipts.ts';
 import type { Command } from './command.ts';

@@ -23,7 +23,7 @@ Nobody with this identifier is erased until that day (00:00 UTC). Requests for
 the person are accepted and wait in review with the reason legal-hold; they
 continue by themselves when the hold ends or is released. A customer is found by
 its customer id, its source_id or its e-mail address, also if the request names
-another one of them. Exit code 0: set or extended; 3: already held as long.
+another one of them. Exit code 0: set or extended; 3: already in effect as long.
 
   -               the value is typed at a prompt that does not show it, or read
                   from the first line of standard input. It is not accepted as

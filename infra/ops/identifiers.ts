@@ -1,5 +1,5 @@
 import { isUsable } from '../../lambda/domain/identifiers.ts';
-import type { ManualRequest } from '../../lambda/request/manual-event.ts';
+import type { ManualRequest } from '../../lambda/request/receive-manual.ts';
 import { OpsUsageError } from './args.ts';
 
 export type ManualIdentifier = ManualRequest['identifiers'][number];

@@ -1,4 +1,4 @@
-import { keySet } from '../../lambda/receipts/signer.ts';
+import { keySet } from '../../lambda/receipts/evidence.ts';
 import { OpsUsageError } from './args.ts';
 import type { Command } from './command.ts';
 

@@ -77,14 +77,14 @@ async function changePause(
   const decided: Pause = { actor, reason, at };
   const changed = await (what === 'pause' ? pause : resume)(scope, decided, context.control);
   const state = what === 'pause' ? 'paused' : 'not paused';
-  const held = what === 'resume' ? await pausesOver(scope, context) : [];
-  const stillHeldBy = held.map(one => one.scope);
+  const otherPauses = what === 'resume' ? await pausesOver(scope, context) : [];
+  const stillPausedBy = otherPauses.map(one => one.scope);
   if (output.json)
-    output.printJson({ scope, paused: what === 'pause', changed, ...(held.length > 0 && { stillHeldBy }) });
+    output.printJson({ scope, paused: what === 'pause', changed, ...(otherPauses.length > 0 && { stillPausedBy }) });
   else {
     output.print(`${scope}: ${changed ? `${state} now` : `was already ${state}`}`);
-    if (held.length > 0) output.print(`requests are still held by the pause of ${stillHeldBy.join(', ')}:`);
-    for (const line of held.flatMap(one => pauseLines(one, context.now()))) output.print(line, valueColumn);
+    if (otherPauses.length > 0) output.print(`requests are still stopped by the pause of ${stillPausedBy.join(', ')}:`);
+    for (const line of otherPauses.flatMap(one => pauseLines(one, context.now()))) output.print(line, valueColumn);
   }
   return changed ? 0 : 3;
 }
@@ -132,7 +132,7 @@ function pauseLines({ scope, by = 'unknown', why = 'unknown', since }: ActivePau
   ];
 }
 
-/** Returns the pauses that still hold requests of a scope, which is itself not paused. */
+/** Returns the pauses that still stop requests of a scope, which is itself not paused. */
 async function pausesOver(scope: PauseScope, context: OpsContext): Promise<readonly ActivePause[]> {
   return (await readActivePauses(context)).filter(one => overlaps(scope, one.scope, context));
 }

@@ -1,6 +1,6 @@
-import { askPreview, isDelayed, type PreviewedProjects } from '../../lambda/receipts/preview.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
+import { askPreview, isDelayed, type PreviewedProjects } from '../../lambda/receipts/transitions.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command } from './command.ts';
 import type { OpsContext } from './context.ts';
@@ -9,13 +9,13 @@ import { isoSeconds, type Output } from './terminal.ts';
 import { readHolding } from './what-holds.ts';
 
 export const previewCommand: Command = {
-  summary: 'count what would be deleted, while holdSeconds delays a request',
+  summary: 'count what would be deleted, while delaySeconds delays a request',
   options: { again: { type: 'boolean' } },
   help: `npm run ops -- preview RECEIPT [--again]
 
 Asks the sweep to look up, within a minute, how many customers of each project
 would be deleted. Run it again to see the result. Nothing is deleted, and no
-identifier is shown. Only while holdSeconds delays the request. "At least 107
+identifier is shown. Only while delaySeconds delays the request. "At least 107
 activities" is what Voucherify lists on the first page of each customer: at most
 100 records such as orders and redemptions. When the delay ends the customers
 are looked up again, so the numbers can differ.
@@ -40,12 +40,12 @@ async function preview(args: ParsedArgs, context: OpsContext, output: Output): P
   const now = context.now();
   const isAsked = known !== undefined && known.at === undefined && isDelayed(receipt, now);
   const { done } = isAsked ? { done: true } : await updateReceipt(context.store, receipt, one => askPreview(one, now));
-  if (!done) return reportError('not delayed by holdSeconds: there is nothing to preview');
+  if (!done) return reportError('not delayed by delaySeconds: there is nothing to preview');
   const { pauses } = await readHolding(receipt, context);
-  const held = pauses.length === 0 ? {} : { pausedBy: pauses };
-  if (output.json) output.printJson({ receipt: receipt.id, asked: true, ...held });
+  const stopped = pauses.length === 0 ? {} : { pausedBy: pauses };
+  if (output.json) output.printJson({ receipt: receipt.id, asked: true, ...stopped });
   else if (pauses.length > 0)
-    output.print(`asked, but the pause of ${pauses.join(', ')} holds it: it is looked up after "resume"`, 2);
+    output.print(`asked, but the pause of ${pauses.join(', ')} stops it: it is looked up after "resume"`, 2);
   else output.print('asked: the next sweep looks it up within a minute; run this command again');
   return 3;
 }
@@ -55,12 +55,12 @@ function reportError(text: string): number {
   return 1;
 }
 
-function show({ id, preview: known, heldUntil = 0 }: Receipt, output: Output): number {
+function show({ id, preview: known, delayedUntil = 0 }: Receipt, output: Output): number {
   const { at = 0, projects = {} } = known ?? {};
   const seen = isoSeconds(at);
-  if (output.json) output.printJson({ receipt: id, at: seen, heldUntil: isoSeconds(heldUntil), projects });
+  if (output.json) output.printJson({ receipt: id, at: seen, delayedUntil: isoSeconds(delayedUntil), projects });
   else {
-    output.print(`looked up at ${seen}; the request waits until ${isoSeconds(heldUntil)}`);
+    output.print(`looked up at ${seen}; the request waits until ${isoSeconds(delayedUntil)}`);
     for (const [project, counts] of Object.entries(projects)) output.print(`project ${project}: ${describe(counts)}`);
   }
   return 0;

@@ -1,4 +1,4 @@
-import type { ManualRequest } from '../../lambda/request/manual-event.ts';
+import type { ManualRequest } from '../../lambda/request/receive-manual.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
 import { checkIdentifier, identifierOptions } from './identifiers.ts';
 import { openHiddenPrompt } from './prompt.ts';

@@ -1,6 +1,6 @@
 import { type PauseScope, readPausedScopes, scopesOf } from '../../lambda/control/pauses.ts';
-import { isDelayed } from '../../lambda/receipts/preview.ts';
 import { dueAtOf, isClosingDecided, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
+import { isDelayed } from '../../lambda/receipts/transitions.ts';
 import type { OpsContext } from './context.ts';
 import { readReceipts, reasonOf, usedPercent } from './receipts.ts';
 import { isoSeconds, type Output } from './terminal.ts';

@@ -1,8 +1,8 @@
 import { readActiveHolds } from '../../lambda/control/legal-holds.ts';
 import { type PauseScope, readPauses, scopesOf } from '../../lambda/control/pauses.ts';
 import { readRateLimit } from '../../lambda/quota/rate-limiter.ts';
-import { isDelayed } from '../../lambda/receipts/preview.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { isDelayed } from '../../lambda/receipts/transitions.ts';
 import type { OpsContext } from './context.ts';
 import { isoSeconds } from './terminal.ts';
 
@@ -31,11 +31,11 @@ export async function readHolding(
   const facts = [
     ...(pauses.length === 0
       ? []
-      : [`held by the pause of ${pauses.join(', ')}: nothing is deleted until it is resumed`]),
+      : [`stopped by the pause of ${pauses.join(', ')}: nothing is deleted until it is resumed`]),
     ...(legalHolds.length === 0
       ? []
       : [`held by the legal hold ${legalHolds.join(', ')}: it continues by itself when the hold ends or is released`]),
-    ...(isDelayed(receipt, now()) ? [`delayed by holdSeconds until ${isoSeconds(receipt.heldUntil ?? 0)}`] : []),
+    ...(isDelayed(receipt, now()) ? [`delayed by delaySeconds until ${isoSeconds(receipt.delayedUntil ?? 0)}`] : []),
     ...blocked.filter(text => text !== undefined),
   ];
   return { pauses, legalHolds, facts };

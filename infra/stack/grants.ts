@@ -150,7 +150,7 @@ export function createOperatorPolicy(
 
 /**
  * Creates the policy that allows requests by hand: to invoke the webhook's function, which accepts an event of an operator
- * (request/manual-event.ts). It is attached to no principal, and separate from the operator's policy, because an
+ * (request/receive-manual.ts). It is attached to no principal, and separate from the operator's policy, because an
  * engineer on call need not be allowed to erase a person. The operator's tool needs both.
  */
 export function createManualErasurePolicy(

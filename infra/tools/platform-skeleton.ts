@@ -27,7 +27,7 @@ import {
 /** Settings of ${title}. */
 export const ${variable}Settings = v.strictObject({
   projects: commonSettings.projects,
-  holdSeconds: commonSettings.holdSeconds,
+  delaySeconds: commonSettings.delaySeconds,
   /** The header with the secret. */
   header: v.optional(headerName, 'X-Webhook-Secret'),
   /** The kind of identifier that the customer's id is. */
@@ -113,7 +113,7 @@ TODO: how to create the webhook. Its URL is \`<WebhookUrl>${name}\` (\`WebhookUr
 | \`header\` | the header with the secret |
 | \`customer\` | the Voucherify field of the customer's id |
 | \`projects\` | the Voucherify projects to use; by default all |
-| \`holdSeconds\` | how long an erasure waits before anything is looked up; by default the one of \`limits\` |
+| \`delaySeconds\` | how long an erasure waits before anything is looked up; by default the one of \`limits\` |
 
 ## The secret
 
@@ -151,8 +151,8 @@ export function schemaOf({ title, variable }: SkeletonNames): string {
         "projects": {
           "$ref": "#/definitions/routedTo"
         },
-        "holdSeconds": {
-          "$ref": "#/definitions/holdSeconds"
+        "delaySeconds": {
+          "$ref": "#/definitions/delaySeconds"
         },
         "header": {
           "description": "The header with the secret.",

@@ -13,8 +13,7 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { DueReceipt } from '../receipts/partitions.ts';
-import { storeUnavailable } from '../receipts/store.ts';
+import { type DueReceipt, storeUnavailable } from '../receipts/rows.ts';
 import { callDeadline } from './clients.ts';
 import { type Item, receiptPrefix, type TableNames, textOf } from './dynamodb-items.ts';
 import { addendumPrefix, queueIndex, tableKeys } from './table-layout.ts';

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { ControlWrite, TokenAdvance, VersionedRow, VersionedStore } from '../control/versioned-store.ts';
 import { parseJson } from '../io/json.ts';
-import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
+import { asStoreFailure, storeUnavailable } from '../receipts/rows.ts';
 import { type AwsProblem, awsTimeouts, callDeadline, errorNameOf } from './clients.ts';
 import { type Item, textOf } from './dynamodb-items.ts';
 import { tableKeys, ttlAttribute } from './table-layout.ts';

@@ -1,9 +1,8 @@
 import type { AttributeValue, TransactWriteItem, Update } from '@aws-sdk/client-dynamodb';
-import type { Addendum } from '../receipts/addendum.ts';
-import { partitionOf } from '../receipts/partitions.ts';
 import { lookUpHmacs, type Receipt } from '../receipts/receipt.ts';
+import type { Addendum } from '../receipts/row-schemas.ts';
+import { partitionOf, storeUnavailable } from '../receipts/rows.ts';
 import type { PersonalDataWithPins, SideWrites } from '../receipts/store.ts';
-import { storeUnavailable } from '../receipts/store.ts';
 import { addendumPrefix, queueIndex, subjectPrefix, tableKeys, ttlAttribute } from './table-layout.ts';
 
 /** Names of the DynamoDB tables. */

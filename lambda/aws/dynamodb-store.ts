@@ -1,24 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Addendum } from '../receipts/addendum.ts';
+import type { Receipt } from '../receipts/receipt.ts';
+import type { Addendum } from '../receipts/row-schemas.ts';
 import {
+  asStoreFailure,
+  isErasePartition,
   lookUpsFrom,
+  oldestFirst,
   parseAddendumRow,
+  parsePartition,
   parsePersonalDataRow,
   parsePinsRow,
   parseReceiptRow,
   rejectOversized,
-} from '../receipts/parse-rows.ts';
-import {
-  isErasePartition,
-  oldestFirst,
-  parsePartition,
   type SelectPartition,
+  storeUnavailable,
   unpausable,
-} from '../receipts/partitions.ts';
-import type { Receipt } from '../receipts/receipt.ts';
+} from '../receipts/rows.ts';
 import type { PersonalDataWithPins, ReceiptStore, SideWrites, SubjectErasures } from '../receipts/store.ts';
-import { asStoreFailure, storeUnavailable } from '../receipts/store.ts';
 import { type AwsProblem, awsTimeouts, errorNameOf } from './clients.ts';
 import { type DynamodbCalls, dynamodbCalls } from './dynamodb-calls.ts';
 import {

@@ -1,6 +1,6 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { GetPublicKeyCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms';
-import { type PublicKey, publicKeyOf, type Signer } from '../receipts/signer.ts';
+import { type PublicKey, publicKeyOf, type Signer } from '../receipts/evidence.ts';
 import { awsTimeouts, callDeadline, lambdaClientOptions } from './clients.ts';
 import { parseEnvironment, type Variables } from './environment.ts';
 

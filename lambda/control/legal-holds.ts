@@ -1,11 +1,12 @@
 import * as v from 'valibot';
 import { Failure } from '../domain/failure.ts';
+import { anyHoldKey, anyHoldRow } from './pauses.ts';
 import type { VersionedRow, VersionedStore } from './versioned-store.ts';
 
 /*
  * Legal holds: people who must not be erased until a day. Three kinds of control rows: one row per held identifier, one
  * with the ids of all of them, and one with the time until which any can be in effect. An attempt reads the last one
- * together with the pauses, so that holds cost no call as long as there are none. Rows in an unknown format count as a hold.
+ * together with the pauses (pauses.ts), so that holds cost no call as long as there are none. Rows in an unknown format count as a hold.
  */
 
 /** Who decided on a hold or its release, why, and when (epoch milliseconds). */
@@ -34,10 +35,7 @@ const changeSchema = v.looseObject({
 /** The newest change is the last one, and it decides. */
 const holdRow = v.looseObject({ kind: v.string(), history: v.pipe(v.array(changeSchema), v.nonEmpty()) });
 const idsRow = v.looseObject({ ids: v.array(v.string()) });
-/** `since`: when the first of the holds that made the row count began, in epoch milliseconds. */
-const anyRow = v.looseObject({ until: v.number(), since: v.number() });
 
-const anyKey = 'legal-holds';
 const idsKey = 'legal-holds#ids';
 const keyOf = (id: string) => `legal-hold#${id}`;
 
@@ -60,14 +58,6 @@ const attemptMs = 60_000;
 const maxRead = 80;
 
 const noRow: VersionedRow = { revision: 0, value: undefined };
-
-/** Returns whether any hold can be in effect. Throws `unavailable` if the store cannot be reached. */
-export async function readHoldsExist(control: VersionedStore, now: number): Promise<boolean> {
-  const { revision, value } = (await control.read([anyKey])).get(anyKey) ?? noRow;
-  if (revision === 0) return false;
-  const parsed = v.safeParse(anyRow, value);
-  return !parsed.success || parsed.output.until > now;
-}
 
 /** Returns those of these ids whose hold is in effect. Throws `unavailable` if the store cannot be reached. */
 export async function readActiveHolds(
@@ -108,7 +98,7 @@ export async function setLegalHold(hold: LegalHold, control: VersionedStore): Pr
   });
   await updateRow(idsKey, control, row => ({ value: { ids: withId(id, row) } }));
   let since = at;
-  await updateRow(anyKey, control, row => {
+  await updateRow(anyHoldKey, control, row => {
     const any = anyOf(row);
     since = any.until > at ? any.since : at;
     return { value: { until: Math.max(end, any.until), since } };
@@ -137,7 +127,7 @@ export async function releaseLegalHold(
 async function forgetEnded(control: VersionedStore, now: number): Promise<void> {
   for (let tries = 0; tries < maxTries; tries += 1) {
     // The holds stay in effect if no try succeeds: then attempts read more rows than necessary.
-    const before = (await control.read([anyKey])).get(anyKey) ?? noRow;
+    const before = (await control.read([anyHoldKey])).get(anyHoldKey) ?? noRow;
     if (before.revision === 0) return;
     const listed = (await control.read([idsKey])).get(idsKey) ?? noRow;
     const rows = await readRows(idsOf(listed), control);
@@ -146,7 +136,7 @@ async function forgetEnded(control: VersionedStore, now: number): Promise<void> 
     if (kept.length < idsOf(listed).length && !(await control.write(idsKey, listed.revision, { ids: kept })).written)
       continue;
     const until = Math.max(0, ...active.map(([, row]) => endOf(row)));
-    if ((await control.write(anyKey, before.revision, { ...anyOf(before), until })).written) return;
+    if ((await control.write(anyHoldKey, before.revision, { ...anyOf(before), until })).written) return;
   }
 }
 
@@ -224,8 +214,8 @@ function idsOf({ revision, value }: VersionedRow): readonly string[] {
   return parsed.success ? parsed.output.ids : [];
 }
 
-function anyOf({ value }: VersionedRow): v.InferOutput<typeof anyRow> {
-  const parsed = v.safeParse(anyRow, value);
+function anyOf({ value }: VersionedRow): v.InferOutput<typeof anyHoldRow> {
+  const parsed = v.safeParse(anyHoldRow, value);
   return parsed.success ? parsed.output : { until: 0, since: 0 };
 }
 

@@ -18,6 +18,11 @@ export interface Pause {
 }
 
 const decision = v.looseObject({ actor: v.string(), reason: v.string(), at: v.number() });
+/** `until`: no legal hold is in effect from then on. `since`: when the first of the holds that made the row count began. */
+export const anyHoldRow = v.looseObject({ until: v.number(), since: v.number() });
+/** The key of that row, which legal-holds.ts writes. */
+export const anyHoldKey = 'legal-holds';
+
 const pauseRow = v.looseObject({
   pause: v.nullable(decision),
   resumed: v.exactOptional(decision),
@@ -38,12 +43,35 @@ export function scopesOf(platform: string, projects: readonly string[]): readonl
 
 /** Reads the pauses of these scopes. A row in an unknown format counts as a pause. */
 export async function readPauses(scopes: readonly PauseScope[], control: VersionedStore): Promise<Pauses> {
-  const rows = await control.read(scopes.map(keyOf));
-  const stored = (scope: PauseScope) => rows.get(keyOf(scope)) ?? noRow;
+  return pausesIn(await control.read(scopes.map(keyOf)), scopes);
+}
+
+/**
+ * Reads what stops a receipt, in one read: the pauses of its platform and projects, and whether legal holds must be checked.
+ * A row in an unknown format counts as a pause or as a hold. Throws `unavailable` if the store cannot be reached.
+ */
+export async function readStops(
+  { platform, projects }: { readonly platform: string; readonly projects: object },
+  control: VersionedStore,
+  now: number,
+): Promise<Stops> {
+  const scopes = scopesOf(platform, Object.keys(projects));
+  const rows = await control.read([...scopes.map(keyOf), anyHoldKey]);
+  return { ...pausesIn(rows, scopes), holdsExist: canHoldsExist(rows.get(anyHoldKey) ?? noRow, now) };
+}
+
+function pausesIn(rows: ReadonlyMap<string, VersionedRow>, scopes: readonly PauseScope[]): Pauses {
+  const stored = scopes.map(scope => [scope, rows.get(keyOf(scope)) ?? noRow] as const);
   return {
-    paused: new Set(scopes.filter(scope => isPaused(stored(scope)))),
-    resumedAt: scope => fieldsOf(stored(scope)).resumed?.at ?? 0,
+    paused: new Set(stored.flatMap(([scope, row]) => (isPaused(row) ? [scope] : []))),
+    resumedAt: new Map(stored.map(([scope, row]) => [scope, fieldsOf(row).resumed?.at ?? 0])),
   };
+}
+
+function canHoldsExist({ revision, value }: VersionedRow, now: number): boolean {
+  if (revision === 0) return false;
+  const parsed = v.safeParse(anyHoldRow, value);
+  return !parsed.success || parsed.output.until > now;
 }
 
 /**
@@ -61,8 +89,14 @@ export async function readPausedScopes(
 
 export interface Pauses {
   readonly paused: ReadonlySet<PauseScope>;
-  /** When a scope was last resumed; zero if it never was. */
-  resumedAt(scope: PauseScope): number;
+  /** When each scope was last resumed; zero if it never was. */
+  readonly resumedAt: ReadonlyMap<PauseScope, number>;
+}
+
+/** What stops an erasure before it begins. */
+export interface Stops extends Pauses {
+  /** Whether any legal hold can be in effect: then the holds are read before each deletion. */
+  readonly holdsExist: boolean;
 }
 
 const noRow: VersionedRow = { revision: 0, value: undefined };

@@ -1,7 +1,8 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
+import { deleteUnneeded } from '../receipts/closing.ts';
 import { isFinal, legalHold, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { lookUpsOf, type ProjectResult, recordAttempt } from '../receipts/record-attempt.ts';
-import { deleteUnneeded, type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
+import { type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { eraseInProject, type ProjectClients } from './erase-in-project.ts';
@@ -43,8 +44,11 @@ export interface FirstReservation {
   readonly isReserved: boolean;
   /** The first time when a project may be called again, in epoch milliseconds. */
   readonly limitedUntil: number;
-  /** Whether calls to a project are blocked, not only rate-limited: a probe that succeeds ends this at once. */
-  readonly isBlocked: boolean;
+  /**
+   * Whether a project may be called before that time: a probe that succeeds closes its circuit breaker, and a rate limit that
+   * could not be read may be readable again.
+   */
+  readonly mayEndSooner: boolean;
 }
 
 /** Reserves the first calls in every open project before the attempt starts. */
@@ -55,8 +59,8 @@ export async function reserveFirstCalls(
 ): Promise<FirstReservation> {
   const limits = await Promise.all(openProjects(receipt).map(project => clients.get(project)?.reserve(until)));
   const limitedUntil = Math.min(...limits.map(limit => limit?.until ?? 0));
-  const isBlocked = limits.some(limit => limit !== undefined && limit.code !== 'rate-limited');
-  return { isReserved: limits.includes(undefined), limitedUntil, isBlocked };
+  const mayEndSooner = limits.some(limit => limit !== undefined && limit.code !== 'rate-limited');
+  return { isReserved: limits.includes(undefined), limitedUntil, mayEndSooner };
 }
 
 /** Returns what {@link reserveFirstCalls} reserved, if no call was sent. Never throws. */
@@ -82,13 +86,13 @@ export interface AttemptOutcome {
  */
 export async function attempt(work: AttemptRequest, services: Services): Promise<AttemptOutcome> {
   const { now, store, log } = services;
-  const generation = work.receipt.claims;
+  const claim = work.receipt.claims;
   const { receipt, results } = await eraseInOpenProjects(work, services);
   const recording = {
-    generation,
+    claim,
     results,
     now: now(),
-    retryAt: retryAt(generation, services),
+    retryAt: retryAt(claim, services),
     repliesNow: work.repliesNow,
     callbackOnlyOutcomes: work.callbackOnlyOutcomes,
   };
@@ -100,7 +104,7 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
     next => ({ ...deleteUnneeded(next, work.personalData), lookUps: lookUpsOf(next, recording) }),
   );
   const outcome = outcomeOf(updated, now());
-  const code = updated.lastResult ?? 'superseded';
+  const code = (done ? updated.lastResult : undefined) ?? 'superseded';
   // Only the write that closed the receipt logs `closed`: an attempt that lost the race must not count it again.
   const event = done && isFinal(updated.state) ? 'closed' : 'attempt';
   log({ event, platform: updated.platform, receipt: updated.id, outcome: outcome.kind, code });
@@ -125,13 +129,13 @@ function isInformed(
   return platform?.tells?.(kind, hasCallbacks) ?? platform?.responseMode !== 'acknowledgement';
 }
 
-interface ErasureResults {
+interface AttemptedProjects {
   readonly receipt: Receipt;
   readonly results: Readonly<Record<string, ProjectResult>>;
 }
 
 /** Attempts the projects one after the other, each with its share of the time, so that a slow one leaves time for the next. */
-async function eraseInOpenProjects(work: AttemptRequest, services: Services): Promise<ErasureResults> {
+async function eraseInOpenProjects(work: AttemptRequest, services: Services): Promise<AttemptedProjects> {
   const { log } = services;
   const open = openProjects(work.receipt);
   const results: Record<string, ProjectResult> = {};
@@ -153,8 +157,8 @@ async function eraseInOpenProjects(work: AttemptRequest, services: Services): Pr
 }
 
 /** Returns when to retry: exponential backoff with full jitter, at most one hour. */
-function retryAt(claims: number, { now, random, times }: Services): number {
-  const step = Math.min(3_600_000, times.backoffMs * 2 ** Math.min(claims - 1, 30));
+function retryAt(claim: number, { now, random, times }: Services): number {
+  const step = Math.min(3_600_000, times.backoffMs * 2 ** Math.min(claim - 1, 30));
   return now() + Math.floor(random() * step);
 }
 

@@ -2,8 +2,17 @@ import type { Deletion } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import type { Pin } from '../receipts/store.ts';
 import type { VoucherifyClient, VoucherifyReply } from '../voucherify/client.ts';
-import { type CallFailure, type DeletionResult, unprovenFailure } from '../voucherify/responses.ts';
-import type { CheckHolds } from './hold-check.ts';
+import type { DeletionResult } from '../voucherify/responses.ts';
+import { type CallFailure, unprovenFailure } from '../voucherify/responses.ts';
+
+/** A customer as far as a legal hold can find it: its id, and the HMACs of its source_id and e-mail address. */
+export interface HoldableCustomer {
+  readonly customerId: string;
+  readonly subjectHmacs?: readonly string[];
+}
+
+/** Returns why these customers must not be deleted now; `undefined` if no legal hold is in effect. Never throws. */
+export type CheckHolds = (customers: readonly HoldableCustomer[]) => Promise<CallFailure | undefined>;
 
 export interface DeletionTask {
   readonly project: string;

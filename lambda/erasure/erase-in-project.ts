@@ -1,9 +1,12 @@
+import { readActiveHolds } from '../control/legal-holds.ts';
 import type { LookUpResults } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import type { Identifier } from '../domain/identifiers.ts';
+import type { Pseudonymizer } from '../receipts/hmac.ts';
 import {
   acceptedAppIdHmac,
   hasRefusedLookUps,
+  legalHold,
   maxCustomersFor,
   type ProjectProgress,
   type Receipt,
@@ -13,7 +16,8 @@ import { maxUnproven, type ProjectResult } from '../receipts/record-attempt.ts';
 import type { ResidueCounts } from '../receipts/row-schemas.ts';
 import { type PersonalDataWithPins, type Pin, type UpdatedReceipt, updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { expectedCalls, type ProjectClient } from '../voucherify/client.ts';
+import type { ProjectClient } from '../voucherify/client.ts';
+import { expectedCalls } from '../voucherify/client.ts';
 import { addCounts, notCounted } from '../voucherify/counts.ts';
 import {
   noLookUps,
@@ -24,8 +28,7 @@ import {
   withoutRefused,
 } from '../voucherify/resolve.ts';
 import { type CallFailure, needsReview, retryLater } from '../voucherify/responses.ts';
-import { deleteCustomers } from './delete-customers.ts';
-import { type CheckHolds, createHoldCheck } from './hold-check.ts';
+import { type CheckHolds, deleteCustomers, type HoldableCustomer } from './delete-customers.ts';
 
 /** This attempt's clients, by project. A project that is no longer in settings has none. */
 export type ProjectClients = ReadonlyMap<string, ProjectClient>;
@@ -104,8 +107,8 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   const newLookUps = isAdded ? lookUps : undefined;
   if (resolved.kind === 'retry') return failedAttempt(before, resolved, newLookUps);
   // After a review the customers are looked up again: the operator may have changed them.
-  const lookUpAgain = stored && (known.length > 0 ? withoutFound(lookUps) : noLookUps);
-  if (resolved.kind === 'review') return failedAttempt(before, resolved, lookUpAgain);
+  const lookUpsAfterReview = stored && (known.length > 0 ? withoutFound(lookUps) : noLookUps);
+  if (resolved.kind === 'review') return failedAttempt(before, resolved, lookUpsAfterReview);
   const isWithoutMatch = resolved.kind !== 'found' && resolved.kind !== 'refused';
   if (isWithoutMatch && progress.refusedLookUps === undefined) {
     return (await isAllowed(input)) ? withoutMatch(before, resolved, 0) : overLimit(before);
@@ -117,7 +120,7 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   }));
   const pins = [...known, ...added];
   const held = pins.length === 0 ? undefined : await input.checkHolds(pins);
-  if (held !== undefined) return failedAttempt(before, held, held.kind === 'review' ? lookUpAgain : newLookUps);
+  if (held !== undefined) return failedAttempt(before, held, held.kind === 'review' ? lookUpsAfterReview : newLookUps);
   const ifAbsent = resolved.kind === 'found' ? resolved.ifAbsent : isWithoutMatch ? resolved : undefined;
   const residue = await countBefore(added, input, services);
   const written = { ...input, pins, lookUps, known: known.length, ifAbsent, residue };
@@ -240,4 +243,30 @@ function failedAttempt(receipt: Receipt, failure: CallFailure, lookUps?: LookUpR
 
 function reviewAttempt(receipt: Receipt, code: string): ProjectAttempt {
   return failedAttempt(receipt, needsReview(code));
+}
+
+/**
+ * Creates the check of one attempt. It reads the holds of the request's identifiers (`requested`, the HMACs of the receipt) and
+ * of the given customers at each call, unless there were no holds at all when the attempt began. If they cannot be
+ * read, nothing is deleted.
+ */
+export function createHoldCheck(
+  requested: readonly string[],
+  { subject }: Pseudonymizer,
+  { control, now }: Services,
+  holdsExist: boolean,
+): CheckHolds {
+  if (!holdsExist) return async () => undefined;
+  const idsOf = ({ customerId, subjectHmacs = [] }: HoldableCustomer) => [
+    subject({ kind: 'customer_id', value: customerId }),
+    ...subjectHmacs,
+  ];
+  return async customers => {
+    try {
+      const holds = await readActiveHolds([...requested, ...customers.flatMap(idsOf)], control, now());
+      return holds.length === 0 ? undefined : needsReview(legalHold, { holds });
+    } catch {
+      return retryLater('holds-unreadable', { stop: true });
+    }
+  };
 }

@@ -3,7 +3,7 @@ import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
 import { type Resolved, refusedCodes, resolve } from '../voucherify/resolve.ts';
 import { needsReview } from '../voucherify/responses.ts';
-import { createHoldCheck } from './hold-check.ts';
+import { createHoldCheck } from './erase-in-project.ts';
 
 interface PreviewedRequest {
   readonly identifiers: readonly Identifier[];

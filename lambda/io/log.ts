@@ -36,7 +36,7 @@ export interface LogLine {
   readonly status?: number;
   readonly claimed?: number;
   readonly closed?: number;
-  readonly held?: number;
+  readonly unclaimed?: number;
   readonly delivered?: number;
   readonly failed?: number;
   /** The AWS call that failed. */

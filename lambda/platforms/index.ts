@@ -63,14 +63,14 @@ function entryOf(name: string, section: unknown): Entry {
 }
 
 function entry<S extends v.GenericSchema>(schema: S, open: (settings: v.InferOutput<S>) => Platform): Entry {
-  return { schema, open: section => ({ ...open(v.parse(schema, section)), ...holdOf(section) }) };
+  return { schema, open: section => ({ ...open(v.parse(schema, section)), ...delayOf(section) }) };
 }
 
-const withHold = v.object({ holdSeconds: v.number() });
+const withDelay = v.object({ delaySeconds: v.number() });
 
-/** A hold is not part of a platform's protocol, so it is added here for all platforms. */
-function holdOf(section: unknown): Pick<Platform, 'holdSeconds'> {
-  return v.is(withHold, section) ? { holdSeconds: section.holdSeconds } : {};
+/** A delay is not part of a platform's protocol, so it is added here for all platforms. */
+function delayOf(section: unknown): Pick<Platform, 'delaySeconds'> {
+  return v.is(withDelay, section) ? { delaySeconds: section.delaySeconds } : {};
 }
 
 const noPlatform = v.custom<never>(

@@ -122,7 +122,7 @@ export interface Platform {
   /** The projects that requests are routed to; all of them if absent. */
   readonly projects: readonly string[] | undefined;
   /** How long an erasure waits after it was accepted before anything is looked up, in seconds; absent: as in `limits`. */
-  readonly holdSeconds?: number;
+  readonly delaySeconds?: number;
   /** Final outcomes that the reply cannot express. They are sent by callback even if the reply came after them. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[];
   /** Returns whether the platform learns that no customer was deleted, and why. By default, if it expects a result. */
@@ -224,8 +224,8 @@ export const commonSettings = {
     v.array(v.pipe(v.string(), v.check(isCallbackOrigin, 'must be an origin such as https://host'))),
     [],
   ),
-  /** How long an erasure waits after it was accepted, in seconds; `limits.holdSeconds` if absent. */
-  holdSeconds: v.exactOptional(wholeNumber(0, 30 * 86_400)),
+  /** How long an erasure waits after it was accepted, in seconds; `limits.delaySeconds` if absent. */
+  delaySeconds: v.exactOptional(wholeNumber(0, 30 * 86_400)),
 };
 
 export const nonEmptyStrings = listOf(v.pipe(v.string(), v.nonEmpty('must not be empty')), 'entry');

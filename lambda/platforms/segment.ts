@@ -22,7 +22,7 @@ import {
 /** Settings of Segment. */
 export const segmentSettings = v.strictObject({
   projects: commonSettings.projects,
-  holdSeconds: commonSettings.holdSeconds,
+  delaySeconds: commonSettings.delaySeconds,
   /** The header with the secret's `header` value, which arrays of events need. */
   header: v.optional(headerName, 'x-webhook-secret'),
   /** The kind of identifier that Segment's `userId` is. */

@@ -24,7 +24,7 @@ const shopDomain = v.pipe(
 /** Settings of Shopify. */
 export const shopifySettings = v.strictObject({
   projects: commonSettings.projects,
-  holdSeconds: commonSettings.holdSeconds,
+  delaySeconds: commonSettings.delaySeconds,
   /** The shops whose requests are accepted, by their myshopify.com domain. */
   shops: v.pipe(v.array(shopDomain), v.nonEmpty('must hold at least one entry')),
   /** The kind of identifier that Shopify's customer id is; it is not looked up if absent. */

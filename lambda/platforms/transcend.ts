@@ -26,7 +26,7 @@ import {
 /** Settings of Transcend. */
 export const transcendSettings = v.strictObject({
   projects: commonSettings.projects,
-  holdSeconds: commonSettings.holdSeconds,
+  delaySeconds: commonSettings.delaySeconds,
   /** The organization's URI, the audience of Sombra's tokens. */
   audience: v.pipe(v.string(), v.nonEmpty('must not be empty')),
   sombraUrl: v.pipe(

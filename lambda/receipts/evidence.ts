@@ -1,5 +1,7 @@
+import { createHash, type KeyObject } from 'node:crypto';
 import * as v from 'valibot';
 import {
+  type Addendum,
   authenticationSchema,
   type CallbackState,
   type DeepReadonly,
@@ -192,4 +194,91 @@ function describeVerification({ result, at }: Partial<Verification> = {}): Pick<
 
 function iso(at: number): string {
   return new Date(at).toISOString();
+}
+
+/** The public half of a signing key, as a JSON Web Key (RFC 7517; P-256 of RFC 7518, section 6.2.1). */
+export interface PublicKey {
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
+}
+
+/** Signs evidence with a key that never leaves its key store. Both methods throw if the key store is unavailable. */
+export interface Signer {
+  publicKey(): Promise<PublicKey>;
+  /** Returns the ES256 signature of the bytes: `r` and `s`, 32 bytes each (RFC 7518, section 3.4). */
+  sign(bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Returns evidence or an addendum as a compact JWS (RFC 7515, section 3.1), issued at `now` (epoch milliseconds). */
+export async function signStatement(
+  typ: typeof evidenceType | typeof addendumType,
+  statement: object,
+  signer: Signer,
+  now: number,
+): Promise<string> {
+  const header = { alg: 'ES256', typ, kid: keyId(await signer.publicKey()) };
+  const payload = `${encode(header)}.${encode({ ...statement, iat: Math.floor(now / 1000) })}`;
+  const signature = await signer.sign(Buffer.from(payload));
+  return `${payload}.${Buffer.from(signature).toString('base64url')}`;
+}
+
+/** The explicit type, so that no other token is accepted as evidence (RFC 8725, section 3.11). */
+export const evidenceType = 'erasure-evidence+jwt';
+/** The type of an addendum, so that neither is accepted as the other. */
+export const addendumType = 'erasure-addendum+jwt';
+
+/** Returns the JSON Web Key Set for verifiers (RFC 7517, section 5). */
+export function keySet(key: PublicKey) {
+  return { keys: [{ ...key, kid: keyId(key), use: 'sig', alg: 'ES256' }] };
+}
+
+const publicKey = v.object({ kty: v.literal('EC'), crv: v.literal('P-256'), x: v.string(), y: v.string() });
+
+/** Returns a public key as a JSON Web Key. Throws for a curve other than P-256, the only one of ES256. */
+export function publicKeyOf(key: KeyObject): PublicKey {
+  return v.parse(publicKey, key.export({ format: 'jwk' }));
+}
+
+/** Returns the thumbprint of the key (RFC 7638, section 3): exactly these members in this order. */
+function keyId({ crv, kty, x, y }: PublicKey): string {
+  return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+/*
+ * An addendum says that a customer with an identifier of an erased person appeared in Voucherify again. It is a row of its
+ * own: a closed receipt and its evidence never change. It contains nothing of the customer.
+ */
+
+/** Returns the key of an addendum as one text. HMACs contain no `#`. */
+export function addendumId({ receipt, event }: Pick<Addendum, 'receipt' | 'event'>): string {
+  return `${receipt}#${event}`;
+}
+
+/** Returns the addendum with its signature, or `undefined` if it is signed already. */
+export function storeAddendumSignature(addendum: Addendum, jws: string): Addendum | undefined {
+  return addendum.jws === undefined ? { ...addendum, jws, revision: addendum.revision + 1 } : undefined;
+}
+
+/** Returns what an addendum states, bound to the signed evidence of its receipt. Times are ISO 8601 in UTC. */
+export function addendumStatement(addendum: Addendum, evidence: string) {
+  const { receipt, event, project, type, matched, channel, occurredAt, receivedAt } = addendum;
+  return {
+    ...{ iss: issuer, v: 1, receipt },
+    evidenceSha256: evidenceDigest(evidence),
+    ...{ what: 'reappearance', event, project, type, matched },
+    ...(channel === undefined ? {} : { channel }),
+    occurredAt: new Date(occurredAt).toISOString(),
+    receivedAt: new Date(receivedAt).toISOString(),
+  };
+}
+
+/** Returns the SHA-256 of signed evidence, a compact JWS, in base64url. */
+export function evidenceDigest(evidence: string): string {
+  return createHash('sha256').update(evidence).digest('base64url');
 }

@@ -1,16 +1,8 @@
 import type { FinalKind, Outcome } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import type { Decision, ProjectProgress, Receipt, ReceiptState, ResidueCounts } from './row-schemas.ts';
-import { queueAfterCallbacks } from './verification.ts';
 
-export type {
-  CallbackState,
-  Decision,
-  ProjectProgress,
-  Receipt,
-  ReceiptQueue,
-  ReceiptState,
-} from './row-schemas.ts';
+export type { CallbackState, Decision, ProjectProgress, Receipt, ReceiptQueue, ReceiptState } from './row-schemas.ts';
 
 /*
  * The rules of a receipt, as pure functions. A row is open until it is closed, once. Every change returns `undefined` if
@@ -35,7 +27,7 @@ export type ReceiptFacts = Pick<
   | 'firstReply'
   | 'decisions'
   | 'erasesAgain'
-  | 'heldUntil'
+  | 'delayedUntil'
 >;
 
 /** Returns a new receipt. With `attemptFollows` its writer attempts it at once, which counts as the first claim. */
@@ -181,7 +173,7 @@ export function lookUpHmacs({ subjectHmacs, resolvedHmacs = [] }: Receipt): read
  */
 export function recordPins(
   receipt: Receipt,
-  generation: number,
+  claim: number,
   project: string,
   pins: number,
   { known = 0, refused = [], lookedUp = 0, ifAbsent, residue, resolvedHmacs = [] }: PinnedLookUps = {},
@@ -190,7 +182,7 @@ export function recordPins(
   if (progress?.state !== 'open' || progress.pins !== known) return undefined;
   const { lookUpAgain = false, ifAbsent: _, ...before } = progress;
   if (!lookUpAgain && (known > 0 || hasRefusedLookUps(progress))) return undefined;
-  const mayWrite = receipt.state === 'open' && receipt.claims === generation && !isClosingDecided(receipt);
+  const mayWrite = receipt.state === 'open' && receipt.claims === claim && !isClosingDecided(receipt);
   if (!mayWrite) return undefined;
   const counted = lookedUp > 0 || progress.lookedUp !== undefined ? { lookedUp } : {};
   const codes = refused.length > 0 || progress.refusedLookUps !== undefined ? { refusedLookUps: refused } : {};
@@ -202,43 +194,6 @@ export function recordPins(
       [project]: { ...before, ...counted, ...codes, ...(ifAbsent && { ifAbsent }), ...listed, pins },
     },
   });
-}
-
-/** Receipts are stored for 25 months after closing (CCPA regulations §7101: at least 24), in days. */
-const evidenceDays = 762;
-const dayMs = 86_400_000;
-
-interface Closing {
-  readonly state: FinalKind;
-  readonly now: number;
-  /** Whether the reply to the current request tells the platform the outcome. */
-  readonly answered: boolean;
-}
-
-/** Closes a receipt, once. Due callbacks come next, then the verification and the signature. */
-export function closeReceipt(receipt: Receipt, { state, now, answered }: Closing): Receipt {
-  const needsCallback = receipt.hasCallbacks && (receipt.answeredInProgress || !answered);
-  return nextRevision(receipt, {
-    state,
-    ...(needsCallback ? { queue: 'callback', nextAttemptAt: now } : queueAfterCallbacks(receipt, now)),
-    closedAt: now,
-    expiresAt: Math.ceil((now + evidenceDays * dayMs) / 1000),
-    lastResult: state,
-    ...(answered ? { firstReply: { at: now, as: 'outcome' } } : {}),
-  });
-}
-
-/** Returns whether a receipt is closed and no remaining step needs personal data, apart from {@link uncountedProjects}. */
-export function needsNoPersonalData(receipt: Receipt): boolean {
-  return isFinal(receipt.state) && receipt.queue !== 'callback';
-}
-
-/** Returns the projects in which it is still to be counted what Voucherify lists after the deletion. */
-export function uncountedProjects({ state, projects }: Receipt): readonly string[] {
-  if (!isFinal(state)) return [];
-  return Object.entries(projects).flatMap(([name, { residue, deletions }]) =>
-    residue !== undefined && residue.after === undefined && deletions.length > 0 ? [name] : [],
-  );
 }
 
 /** Returns whether a state is final: such a receipt is closed and its outcome never changes. */

@@ -1,6 +1,6 @@
 import type { Deletion, FinalKind, LookUpResults, UnmatchedKind } from '../domain/erasure.ts';
+import { closeReceipt } from './closing.ts';
 import {
-  closeReceipt,
   hasRefusedLookUps,
   holdReceipt,
   isRefusalDecided,
@@ -53,8 +53,8 @@ interface Unfinished {
 export const maxUnproven = 3;
 
 export interface AttemptRecord {
-  /** `claims` when the attempt started. A fencing token: a later claim takes precedence. */
-  readonly generation: number;
+  /** The number of the claim under which the attempt works: `claims` when it started. */
+  readonly claim: number;
   readonly results: Readonly<Record<string, ProjectResult>>;
   readonly now: number;
   /** When to retry if this attempt does not finish the erasure. */
@@ -69,7 +69,7 @@ export interface AttemptRecord {
 export function recordAttempt(receipt: Receipt, recording: AttemptRecord): Receipt | undefined {
   if (receipt.state === 'needs-review') return recordWrongCustomer(receipt, recording);
   if (receipt.state !== 'open') return undefined;
-  const results = usableResults(Object.entries(recording.results), receipt.claims !== recording.generation);
+  const results = usableResults(Object.entries(recording.results), receipt.claims !== recording.claim);
   if (results === undefined) return undefined;
   if (results.some(([project, result]) => overlooksPins(receipt.projects[project], result))) return undefined;
   const byProject = new Map(results);
@@ -89,8 +89,8 @@ export function recordAttempt(receipt: Receipt, recording: AttemptRecord): Recei
  * Returns the completed look-ups to store with a recorded result: only those that the receipt counts, so none of a late
  * worker.
  */
-export function lookUpsOf(next: Receipt, { generation, results }: AttemptRecord): NonNullable<SideWrites['lookUps']> {
-  if (next.claims !== generation) return [];
+export function lookUpsOf(next: Receipt, { claim, results }: AttemptRecord): NonNullable<SideWrites['lookUps']> {
+  if (next.claims !== claim) return [];
   return Object.entries(results).flatMap(([project, result]) => {
     const lookUps = 'lookUps' in result ? result.lookUps : undefined;
     if (lookUps === undefined || next.projects[project]?.lookedUp !== lookUps.results.length) return [];

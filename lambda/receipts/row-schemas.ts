@@ -219,7 +219,7 @@ export const receiptSchema = storedObject({
   firstReply: v.exactOptional(
     storedObject({ at: v.number(), as: v.picklist(['outcome', 'in-progress', 'send-again']) }),
   ),
-  /** Number of claims so far: the generation of the worker that has the last claim. */
+  /** Number of claims so far, and so the number of the last claim. It is the fencing token: a later claim takes precedence. */
   claims: v.number(),
   /** Claims since the last recorded result; several in a row mean a poison request. */
   unrecordedClaims: v.number(),
@@ -231,8 +231,8 @@ export const receiptSchema = storedObject({
   callbackState: v.exactOptional(callbackStateSchema),
   /** State of the verification, once the deleted customers were looked at again. */
   verification: v.exactOptional(verificationSchema),
-  /** Until when nothing is looked up or deleted (`holdSeconds`). Absent: there is no such wait, or an operator ended it. */
-  heldUntil: v.exactOptional(v.number()),
+  /** Until when nothing is looked up or deleted (`delaySeconds`). Absent: there is no such wait, or an operator ended it. */
+  delayedUntil: v.exactOptional(v.number()),
   /** Set if an operator asked what would be deleted; `at` once the sweep has looked it up. */
   preview: v.exactOptional(previewSchema),
   /** The legal holds that this erasure waited for, oldest first. */

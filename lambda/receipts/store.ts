@@ -1,9 +1,7 @@
 import type { LookUpResults } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
-import type { SelectPartition } from './partitions.ts';
-import { isFinal, needsNoPersonalData } from './receipt.ts';
 import type { Addendum, PersonalData, Pin, Receipt, ReceiptQueue } from './row-schemas.ts';
-import { needsVerification, pinsKeptUntil } from './verification.ts';
+import type { SelectPartition } from './rows.ts';
 
 export type { PersonalData, Pin } from './row-schemas.ts';
 
@@ -90,19 +88,6 @@ export interface PinsLeft {
   readonly expiresAt: number;
 }
 
-/**
- * Returns what the write of a receipt deletes. Once the receipt is closed, nothing needs the identifiers; the callbacks, and
- * the id of the request that they name, are needed until the callbacks have ended, and the pins of deleted customers until
- * they are verified.
- */
-export function deleteUnneeded(next: Receipt, personalData: PersonalData | undefined): SideWrites {
-  if (!isFinal(next.state)) return {};
-  const deleted = { deletePersonalData: true, keepPins: needsVerification(next) || pinsKeptUntil(next) !== undefined };
-  if (personalData === undefined || needsNoPersonalData(next)) return deleted;
-  const { reference, scope, callbacks } = personalData;
-  return { ...deleted, callbackData: { reference, scope, identifiers: [], callbacks } };
-}
-
 /** How many conflicting writes are retried. */
 const maxTries = 8;
 
@@ -131,23 +116,4 @@ export async function updateReceipt(
     current = await store.read(receipt.id);
   }
   throw new Failure('unavailable', 'the receipt cannot be written', { alarm: 'store-unavailable' });
-}
-
-/** Returns the error that every store throws if it fails. It says nothing about stored data or the cause. */
-export function storeUnavailable(message = 'the receipt store cannot be reached'): Failure {
-  return new Failure('unavailable', message, { alarm: 'store-unavailable' });
-}
-
-/** Runs a method of a store. Replaces every error that is not a {@link Failure} with {@link storeUnavailable}. */
-export async function asStoreFailure<T>(
-  run: () => T | Promise<T>,
-  failed: (thrown: unknown) => void = () => {},
-): Promise<T> {
-  try {
-    return await run();
-  } catch (thrown) {
-    if (thrown instanceof Failure) throw thrown;
-    failed(thrown);
-    throw storeUnavailable();
-  }
 }

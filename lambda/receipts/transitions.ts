@@ -1,5 +1,5 @@
+import { closeReceipt, dueDuringCallbacks, pinsKeptUntil } from './closing.ts';
 import {
-  closeReceipt,
   type Decision,
   hasRefusedLookUps,
   holdCheckMs,
@@ -18,7 +18,6 @@ import {
   wrongCustomerDeleted,
 } from './receipt.ts';
 import type { ResidueCounts } from './row-schemas.ts';
-import { dueDuringCallbacks, pinsKeptUntil } from './verification.ts';
 
 /** After this many claims without a result, the receipt needs review. */
 export const maxUnrecordedClaims = 5;
@@ -100,7 +99,7 @@ export function decideRetry(receipt: Receipt, decided: DecisionInput): Receipt |
   // The hold decides, not the operator: it is checked again at once.
   if (isHeld(receipt)) return withDecision(receipt, withReason(decided, receipt), { nextAttemptAt: decided.at });
   const isWaiting = receipt.state === 'needs-review' || isClosingDecided(receipt);
-  const { reason: _, heldUntil: __, ...rest } = isWaiting ? repeatRefusedLookUps(receipt) : receipt;
+  const { reason: _, delayedUntil: __, ...rest } = isWaiting ? repeatRefusedLookUps(receipt) : receipt;
   if (receipt.state === 'open') return withDecision(rest, withReason(decided, receipt), soon);
   const reopened = {
     state: 'open',
@@ -257,4 +256,36 @@ function withReason(decided: DecisionInput, { reason }: Receipt): Decision {
 
 function withDecision(receipt: Receipt, decision: Decision, change: Partial<Receipt>): Receipt {
   return nextRevision(receipt, { ...change, decisions: [...(receipt.decisions ?? []), decision] });
+}
+
+/** By project, the number of customers that would be deleted now, or a code that says why it is not known. */
+export type PreviewedProjects = NonNullable<NonNullable<Receipt['preview']>['projects']>;
+
+/** Returns whether `delaySeconds` delays the first attempt of a receipt. */
+export function isDelayed({ state, delayedUntil = 0, claims }: Receipt, now: number): boolean {
+  return state === 'open' && claims === 0 && delayedUntil > now;
+}
+
+/**
+ * Asks the next sweep what would be deleted for a receipt. Only while `delaySeconds` delays it, and without a decision
+ * of an operator.
+ */
+export function askPreview(receipt: Receipt, now: number): Receipt | undefined {
+  if (!isDelayed(receipt, now) || isClosingDecided(receipt)) return undefined;
+  return nextRevision(receipt, { nextAttemptAt: now, preview: { askedAt: now } });
+}
+
+/** Returns whether an operator waits for the preview of a delayed receipt. */
+export function isPreviewAsked(receipt: Receipt, now: number): boolean {
+  return isDelayed(receipt, now) && receipt.preview !== undefined && receipt.preview.at === undefined;
+}
+
+/** Stores a preview and lets the receipt continue to wait. Returns `undefined` if it no longer waits for this preview. */
+export function storePreview(receipt: Receipt, projects: PreviewedProjects, now: number): Receipt | undefined {
+  const { preview, delayedUntil = now } = receipt;
+  if (!isPreviewAsked(receipt, now) || isClosingDecided(receipt)) return undefined;
+  return nextRevision(receipt, {
+    nextAttemptAt: delayedUntil,
+    preview: { askedAt: now, ...preview, at: now, projects },
+  });
 }

@@ -1,4 +1,4 @@
-import type { Pauses } from '../control/pauses.ts';
+import { type PauseScope, type Pauses, pause, readStops, type Stops } from '../control/pauses.ts';
 import type { ErasureRequest } from '../domain/erasure.ts';
 import { Failure } from '../domain/failure.ts';
 import { isAllowedOrigin } from '../domain/http.ts';
@@ -9,7 +9,6 @@ import type { Authentication, Platform } from '../platforms/platform.ts';
 import { createReceipt, type Decision, isFinal, type Receipt } from '../receipts/receipt.ts';
 import type { PersonalData } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
-import { readHoldsExistFor, readPausesFor } from './request-limit.ts';
 
 /** A verified erasure request and the platform that sent it. */
 export interface VerifiedRequest {
@@ -37,10 +36,8 @@ export interface AcceptedRequest {
    * pause covers it.
    */
   readonly mayAttempt: boolean;
-  /** The pauses as read while the receipt was stored; `undefined` if they are unavailable. */
-  readonly pauses: Pauses | undefined;
-  /** Whether any legal hold exists, as read with the pauses. */
-  readonly holdsExist: boolean;
+  /** Pauses and legal holds as read while the receipt was stored; `undefined` if they are unavailable. */
+  readonly stops: Stops | undefined;
   readonly clients: ProjectClients;
   /** When the attempt must end, in epoch milliseconds. */
   readonly until: number;
@@ -68,19 +65,18 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const callbacks = allowedCallbacks(request, services);
   const { reference, scope, identifiers } = request.erasure;
   const personalData = { reference, scope, identifiers, callbacks };
-  const holdMs = holdSecondsOf(request.platform, services) * 1000;
-  const mayAttempt = request.platform.responseMode === 'result' && holdMs === 0;
-  const receipt = await buildReceipt(request, { hasCallbacks: callbacks.length > 0, holdMs, mayAttempt }, services);
+  const delayMs = delaySecondsOf(request.platform, services) * 1000;
+  const mayAttempt = request.platform.responseMode === 'result' && delayMs === 0;
+  const receipt = await buildReceipt(request, { hasCallbacks: callbacks.length > 0, delayMs, mayAttempt }, services);
   const clients = clientsFor(receipt, { fresh: true }, services);
   const until = attemptUntil(request, services);
   const isReserved = mayAttempt && reservesWhileStoring(receipt, services);
-  const [{ receipt: current, stored: isNew }, pauses, holdsExist] = await Promise.all([
+  const [{ receipt: current, stored: isNew }, stops] = await Promise.all([
     services.store.accept(receipt, personalData),
-    readPausesFor(receipt, services),
-    readHoldsExistFor(services),
+    readStopsFor(receipt, services),
     isReserved ? reserveFirstCalls(receipt, clients, until) : undefined,
   ]);
-  const isAttempted = mayAttempt && isNew && pauses?.paused.size === 0;
+  const isAttempted = mayAttempt && isNew && stops?.paused.size === 0;
   if (!isAttempted) await releaseFirstCalls(clients);
   if (current.payloadHmac !== receipt.payloadHmac) {
     throw new Failure('conflict', 'this request id was used before with other identities', {
@@ -100,13 +96,13 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
     receipt: receipt.id,
     code: isNew ? 'stored' : 'repeated',
   });
-  const attemptable = { mayAttempt: isAttempted, pauses, holdsExist, clients, until, isReserved };
+  const attemptable = { mayAttempt: isAttempted, stops, clients, until, isReserved };
   return { receipt: current, personalData, isNew, ...attemptable };
 }
 
 /** Returns how long an erasure waits before anything is looked up: the platform's own setting, or that of all. */
-export function holdSecondsOf(platform: Platform | undefined, { settings }: Services): number {
-  return platform?.holdSeconds ?? settings.limits.holdSeconds;
+export function delaySecondsOf(platform: Platform | undefined, { settings }: Services): number {
+  return platform?.delaySeconds ?? settings.limits.delaySeconds;
 }
 
 /**
@@ -127,17 +123,17 @@ function asNewRequest(request: VerifiedRequest, decision: Decision): VerifiedReq
 
 async function buildReceipt(
   request: VerifiedRequest,
-  { hasCallbacks, holdMs, mayAttempt }: { hasCallbacks: boolean; holdMs: number; mayAttempt: boolean },
+  { hasCallbacks, delayMs, mayAttempt }: { hasCallbacks: boolean; delayMs: number; mayAttempt: boolean },
   services: Services,
 ): Promise<Receipt> {
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
   const { decision = newRequest?.decision } = request;
-  const hmacs = await services.pseudonymizer();
   const { answerBudgetMs } = services.settings.limits;
   const unfinishedReply =
     platform.sendsAgain?.(hasCallbacks) === true ? ('send-again' as const) : ('in-progress' as const);
   const notLookedUp = kindsNotLookedUp(erasure.identifiers);
   const lookUpCalls = countLookUpCalls(erasure.identifiers);
+  const hmacs = await services.pseudonymizer();
   const facts = {
     id: hmacs.receipt(platformName, erasure.scope, erasure.reference),
     platform: platformName,
@@ -153,11 +149,11 @@ async function buildReceipt(
     ...plausibleTimes(erasure, receivedAt),
     hasCallbacks,
     ...(decision === undefined ? {} : { decisions: [decision] }),
-    ...(holdMs === 0 ? {} : { heldUntil: startedAt + holdMs }),
+    ...(delayMs === 0 ? {} : { delayedUntil: startedAt + delayMs }),
     // The outcome replaces this if it is known in time for the reply.
     ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: unfinishedReply } } : {}),
   };
-  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : holdMs);
+  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : delayMs);
   const projects = platform.projects ?? Object.keys(services.settings.projects);
   return createReceipt(facts, projects, { attemptAt, attemptFollows: mayAttempt });
 }
@@ -196,3 +192,50 @@ function allowedCallbacks(
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const hourMs = 3_600_000;
+
+/** Reads what may stop a receipt. Never throws. Returns `undefined` if it is unavailable. */
+export function readStopsFor(receipt: Receipt, { control, now }: Services): Promise<Stops | undefined> {
+  return readStops(receipt, control, now()).catch(() => undefined);
+}
+
+/**
+ * Counts a new receipt and returns whether it may be attempted now: no pause covers it, and its platform has not sent more
+ * than `requestsPerHour` in this clock hour. One request more pauses the platform: its secret may be in the wrong hands,
+ * and an operator must check before a mass deletion. Fails closed if the store is unavailable.
+ */
+export async function isWithinLimit(
+  { platform }: Receipt,
+  pauses: Pauses | undefined,
+  services: Services,
+): Promise<boolean> {
+  const scope: PauseScope = `platform:${platform}`;
+  const { control, log } = services;
+  const now = services.now();
+  try {
+    const inThisHour = await countRequest(platform, now, control);
+    if (pauses === undefined || pauses.paused.size > 0) return false;
+    // After an operator resumed the platform in this hour, only the requests since then count.
+    const resumedAt = pauses.resumedAt.get(scope) ?? 0;
+    const count =
+      hourOf(resumedAt) === hourOf(now) ? await countRequest(platform, now, control, resumedAt) : inThisHour;
+    if (count <= services.settings.limits.requestsPerHour) return true;
+    const why = { actor: 'request-limit', reason: 'more requests in an hour than requestsPerHour', at: now };
+    if (await pause(scope, why, control)) log({ event: 'alarm', alarm: 'platform-paused', platform });
+    return false;
+  } catch {
+    return false;
+  }
+}
+
+/** Counts one request and returns the count of this clock hour, or of the part of it since `from`. */
+function countRequest(platform: string, now: number, control: Services['control'], from = 0): Promise<number> {
+  const expiresAt = Math.ceil((now + 48 * hourMs) / 1000);
+  const part = from === 0 ? '' : `#${from}`;
+  return control.count(`request-count#${platform}#${hourOf(now)}${part}`, expiresAt);
+}
+
+function hourOf(at: number): number {
+  return Math.floor(at / hourMs);
+}

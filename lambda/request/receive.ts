@@ -7,10 +7,9 @@ import { failureFields, type LogLine } from '../io/log.ts';
 import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply } from '../platforms/platform.ts';
 import { isFinal, markAnsweredInProgress, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { updateReceipt } from '../receipts/store.ts';
+import { decideWithdrawal } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
-import { type AcceptedRequest, accept, type VerifiedRequest } from './accept.ts';
-import { countIgnored, isWithinLimit } from './request-limit.ts';
-import { withdraw } from './withdraw.ts';
+import { type AcceptedRequest, accept, isWithinLimit, type VerifiedRequest } from './accept.ts';
 
 /**
  * Handles one HTTP request of a privacy platform:
@@ -65,6 +64,24 @@ function logViolations(platform: string, parsed: ParsedRequest, { log }: Service
   const { unreadable = [], violation }: { unreadable?: readonly string[]; violation?: string } = parsed;
   const rules = violation === undefined ? unreadable : [...unreadable, violation];
   for (const rule of new Set(rules)) log({ event: 'alarm', alarm: 'request-refused', platform, rule });
+}
+
+/**
+ * Counts a message that asked nothing of this service, by day: `ops report` shows the sum. Logs it too. Never throws: the
+ * platform gets its reply even if the count cannot be stored.
+ */
+export async function countIgnored(platform: string, { control, log, now }: Services): Promise<void> {
+  log({ event: 'ignored', platform });
+  const at = now();
+  await control.count(ignoredKey(platform, at), Math.ceil((at + ignoredKeptMs) / 1000)).catch(() => undefined);
+}
+
+/** As long as receipts are kept: 25 months. */
+const ignoredKeptMs = 25 * 31 * 86_400_000;
+
+/** Returns the key of the counter of ignored messages on the day of a time (epoch ms, UTC). */
+export function ignoredKey(platform: string, at: number): string {
+  return `ignored-count#${platform}#${new Date(at).toISOString().slice(0, 10)}`;
 }
 
 /** Logs a failure and returns its reply: in the format of the platform in the path, else in plain text. Never throws. */
@@ -172,6 +189,25 @@ async function withdrawAll(
   return results;
 }
 
+/**
+ * Withdraws an erasure of this platform, if no customer is stored for deletion yet: from then on none can be, and the sweep
+ * closes the receipt as `refused`. Returns the receipt as it is afterwards, withdrawn or not; `undefined` if this
+ * platform never sent the request. Throws `unavailable` if the store fails.
+ */
+export async function withdraw(
+  { scope, reference }: Pick<ErasureRequest, 'scope' | 'reference'>,
+  platform: string,
+  services: Services,
+): Promise<Receipt | undefined> {
+  const { store, now, log } = services;
+  const hmacs = await services.pseudonymizer();
+  const found = await store.read(hmacs.receipt(platform, scope, reference));
+  if (found === undefined) return undefined;
+  const { receipt, done } = await updateReceipt(store, found, current => decideWithdrawal(current, now()));
+  log({ event: 'accepted', platform, receipt: receipt.id, code: done ? 'withdrawn' : 'not-withdrawn' });
+  return receipt;
+}
+
 /** Returns the outcome of an earlier request. Throws `not-found` if this platform never sent it. */
 async function readStatus(
   { scope, reference }: Extract<ParsedRequest, { status: unknown }>['status'],
@@ -210,10 +246,10 @@ async function attemptIfNew(
   request: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
-  const { receipt, personalData, isNew, mayAttempt, pauses, holdsExist, clients, until, isReserved } = accepted;
+  const { receipt, personalData, isNew, mayAttempt, stops, clients, until, isReserved } = accepted;
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!isNew) return unattempted();
-  const isAllowed = isWithinLimit(receipt, pauses, services);
+  const isAllowed = isWithinLimit(receipt, stops, services);
   if (!mayAttempt) {
     await isAllowed;
     return unattempted();
@@ -225,7 +261,7 @@ async function attemptIfNew(
     until,
     clients,
     isAllowed,
-    holdsExist,
+    holdsExist: stops?.holdsExist ?? true,
     repliesNow: true,
     callbackOnlyOutcomes: request.platform.callbackOnlyOutcomes,
   };

@@ -1,9 +1,9 @@
-import { readHeartbeat, writeHeartbeat } from '../control/heartbeat.ts';
 import { type PauseScope, readPausedScopes, scopesOf } from '../control/pauses.ts';
+import { readHeartbeat, writeHeartbeat } from '../control/sweep-state.ts';
 import { failureOf } from '../domain/failure.ts';
 import { failureFields } from '../io/log.ts';
-import type { ErasePartition } from '../receipts/partitions.ts';
 import { deadlineUsedPercent, isFinal, isHeld, type Receipt } from '../receipts/receipt.ts';
+import type { ErasePartition } from '../receipts/rows.ts';
 import type { Services } from '../services.ts';
 
 /** How many receipts in review are counted, and of how many, the oldest, the age is measured. */
@@ -22,8 +22,8 @@ export interface SweepResult {
   readonly closed: number;
   /** Receipts whose callbacks every target has accepted. */
   readonly delivered: number;
-  /** Receipts that were not claimed: up to 100 that a pause holds, and those that the rate limit postponed. */
-  readonly held: number;
+  /** Receipts that were not claimed: up to 100 that a pause stops, and those that the rate limit postponed. */
+  readonly unclaimed: number;
   /** Receipts that failed, and parts of the sweep that failed. */
   readonly failed: number;
   readonly signed: number;
@@ -40,7 +40,7 @@ export interface SweepResult {
 }
 
 const nothing: SweepResult = {
-  ...{ claimed: 0, closed: 0, delivered: 0, held: 0, failed: 0, signed: 0 },
+  ...{ claimed: 0, closed: 0, delivered: 0, unclaimed: 0, failed: 0, signed: 0 },
   ...{ oldestOpenMs: 0, deadlineUsedPercent: 0 },
 };
 
@@ -82,7 +82,7 @@ export async function readSweepPauses(run: SweepState): Promise<void> {
   });
 }
 
-/** Returns whether a pause holds a part of the queue `erase`. */
+/** Returns whether a pause stops a part of the queue `erase`. */
 export function isPausedPart(partition: ErasePartition | undefined, { paused }: SweepState): boolean {
   if (partition === undefined || paused === undefined) return partition !== undefined;
   return scopesOf(partition.platform, partition.projects).some(scope => paused.has(scope));
@@ -96,7 +96,7 @@ export async function finishSweep(run: SweepState): Promise<void> {
   await Promise.all([
     runPart(run, () => countReviews(run)),
     runPart(run, () => countUnsigned(run)),
-    runPart(run, () => measureHeld(run)),
+    runPart(run, () => measurePaused(run)),
   ]);
   await runPart(run, () => recordHeartbeat(run));
 }
@@ -119,18 +119,20 @@ async function countUnsigned({ services, counts }: SweepState): Promise<void> {
   if (oldest !== undefined) log({ event: 'alarm', alarm: 'evidence-unsigned', receipt: oldest });
 }
 
-/** Measures the oldest receipts that a pause holds: nothing else in the sweep reads them. */
-async function measureHeld(run: SweepState): Promise<void> {
+/** Measures the oldest receipts that a pause stops: nothing else in the sweep reads them. */
+async function measurePaused(run: SweepState): Promise<void> {
   const { services, counts, paused } = run;
   if (paused !== undefined) counts.paused = paused.size;
   if (paused?.size === 0) return;
-  const held = await services.store.due('erase', services.now(), maxCounted, partition => isPausedPart(partition, run));
-  counts.held += held.length;
+  const stopped = await services.store.due('erase', services.now(), maxCounted, partition =>
+    isPausedPart(partition, run),
+  );
+  counts.unclaimed += stopped.length;
   const measure = async (id: string) => {
     const receipt = await services.store.read(id);
     if (receipt?.state === 'open') recordAge(receipt, run);
   };
-  await Promise.all(held.map(id => runPart(run, () => measure(id))));
+  await Promise.all(stopped.map(id => runPart(run, () => measure(id))));
 }
 
 async function recordHeartbeat(run: SweepState): Promise<void> {

@@ -1,13 +1,27 @@
-import { readHoldsExist } from '../control/legal-holds.ts';
-import { type PauseScope, readPauses, scopesOf } from '../control/pauses.ts';
+import { readActiveHolds } from '../control/legal-holds.ts';
+import { type PauseScope, readStops } from '../control/pauses.ts';
+import type { Identifier } from '../domain/identifiers.ts';
 import { type AttemptRequest, attempt, clientsFor, openProjects, reserveFirstCalls } from '../erasure/attempt.ts';
+import { previewInProject } from '../erasure/preview.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
-import { isDelayed, isPreviewAsked } from '../receipts/preview.ts';
-import { isClosingDecided, type Receipt, requestReview } from '../receipts/receipt.ts';
-import { deleteUnneeded, updateReceipt } from '../receipts/store.ts';
-import { claimReceipt, closeAsPartial, closeAsRefused, isDue, postponeReceipt } from '../receipts/transitions.ts';
+import { deleteUnneeded } from '../receipts/closing.ts';
+import { isClosingDecided, maxCustomersFor, type Receipt, requestReview } from '../receipts/receipt.ts';
+import { updateReceipt } from '../receipts/store.ts';
+import {
+  claimReceipt,
+  closeAsPartial,
+  closeAsRefused,
+  isDelayed,
+  isDue,
+  isHoldCheckDue,
+  isPreviewAsked,
+  type PreviewedProjects,
+  postponeReceipt,
+  recordHoldCheck,
+  storePreview,
+} from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
-import { previewReceipt } from './preview-receipt.ts';
+import type { ProjectClient } from '../voucherify/client.ts';
 
 /** How long an attempt may continue after the end of the sweep, in milliseconds: less than its claim. */
 const overrunMs = 5000;
@@ -22,10 +36,10 @@ const repeatedDeletionMs = 50_000;
 const mostBlockedMs = 300_000;
 
 export interface ProcessedReceipt {
-  readonly kind: 'nothing' | 'held' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
+  readonly kind: 'nothing' | 'paused' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
   /** The receipt as it was read, if it was open. */
   readonly open?: Receipt;
-  /** The pauses that hold the receipt. */
+  /** The pauses that stop the receipt. */
   readonly pauses?: ReadonlySet<PauseScope>;
   /** Whether every project is rate-limited: no other receipt could be attempted either. */
   readonly allRateLimited?: boolean;
@@ -59,27 +73,28 @@ export async function processReceipt(
   if (receipt === undefined || !isDue(receipt, services.now())) return { kind: 'nothing' };
   if (isClosingDecided(receipt))
     return (await closeDecidedReceipt(receipt, services)) ? { kind: 'closed' } : { kind: 'nothing' };
-  const [{ paused: pauses }, holdsExist] = await Promise.all([
-    readPauses(scopesOf(receipt.platform, Object.keys(receipt.projects)), services.control),
-    readHoldsExist(services.control, services.now()),
-  ]);
-  if (pauses.size > 0) return { kind: 'held', open: receipt, pauses };
+  const { paused: pauses, holdsExist } = await readStops(receipt, services.control, services.now());
+  if (pauses.size > 0) return { kind: 'paused', open: receipt, pauses };
   if (isDelayed(receipt, services.now())) {
     const isAsked = isPreviewAsked(receipt, services.now());
     if (isAsked) await previewReceipt(receipt, Math.min(services.now() + attemptMs, sweepEnds), services);
-    else await postpone(receipt, receipt.heldUntil ?? services.now(), services);
+    else await postpone(receipt, receipt.delayedUntil ?? services.now(), services);
     return { kind: 'postponed', open: receipt };
   }
   const until = Math.min(services.now() + durationOf(receipt), sweepEnds + overrunMs);
   const clients = clientsFor(receipt, { fresh: false }, services);
   const startsAt = services.now();
   // What waits beyond the end would be reserved a second time by the next sweep.
-  const { isReserved, limitedUntil, isBlocked } = await reserveFirstCalls(receipt, clients, Math.min(until, sweepEnds));
+  const { isReserved, limitedUntil, mayEndSooner } = await reserveFirstCalls(
+    receipt,
+    clients,
+    Math.min(until, sweepEnds),
+  );
   if (!isReserved) {
     const allRateLimited = openProjects(receipt).length === services.projects.size;
-    // If every project is blocked, a probe may soon succeed: then the receipt must not wait for the end of the block. The
+    // If every project is limited, and one may be called sooner, the receipt must not wait until the time that is known. The
     // sweep stops, so this concerns few receipts.
-    const soon = allRateLimited && isBlocked ? services.now() + mostBlockedMs : limitedUntil;
+    const soon = allRateLimited && mayEndSooner ? services.now() + mostBlockedMs : limitedUntil;
     await postpone(receipt, Math.min(limitedUntil, soon), services);
     return { kind: 'postponed', open: receipt, allRateLimited };
   }
@@ -159,4 +174,68 @@ async function closeDecidedReceipt(receipt: Receipt, { store, now, log }: Servic
   );
   if (done) log({ event: 'closed', platform: closed.platform, receipt: closed.id, outcome: closed.state });
   return done;
+}
+
+/**
+ * Checks whether the legal holds of a receipt have ended, by their date or by an operator: then the erasure continues.
+ * Throws `unavailable` if the store fails: the receipt stays in review and is checked by the next sweep.
+ */
+export async function checkHold(id: string, { store, control, now, log }: Services): Promise<void> {
+  const receipt = await store.read(id);
+  if (receipt === undefined || !isHoldCheckDue(receipt, now())) return;
+  const holds = (receipt.legalHolds ?? []).filter(({ to }) => to === undefined).map(({ hold }) => hold);
+  const active = await readActiveHolds(holds, control, now());
+  const { receipt: checked, done } = await updateReceipt(store, receipt, current =>
+    recordHoldCheck(current, active, now()),
+  );
+  if (done && checked.state === 'open') {
+    log({ event: 'attempt', platform: checked.platform, receipt: id, code: 'legal-hold-ended' });
+  }
+}
+
+/**
+ * Looks up what would be deleted for a receipt that `delaySeconds` delays, within the quota, and stores the numbers of
+ * customers and of their activities on the receipt. It pins and deletes nothing. Throws `unavailable` if the store
+ * fails.
+ */
+async function previewReceipt(receipt: Receipt, until: number, services: Services): Promise<void> {
+  const { store, now, times } = services;
+  const at = now();
+  // Another sweep repeats it if this one ends early.
+  const { receipt: claimed, done } = await updateReceipt(store, receipt, current =>
+    postponeReceipt(current, at, Math.min(at + times.claimMs, receipt.delayedUntil ?? at)),
+  );
+  const personalData = done ? await store.readPersonalData(receipt.id) : undefined;
+  if (personalData === undefined) return;
+  const projects: Record<string, PreviewedProjects[string]> = {};
+  for (const [name, client] of clientsFor(claimed, { fresh: false }, services)) {
+    projects[name] = await countCustomers(personalData.identifiers, claimed, client, until, services);
+  }
+  await updateReceipt(store, claimed, current => storePreview(current, projects, now()));
+}
+
+/** How long one project's activities may wait for calls that no erasure needs, in milliseconds. */
+const activitiesMs = 10_000;
+
+async function countCustomers(
+  identifiers: readonly Identifier[],
+  receipt: Receipt,
+  client: ProjectClient,
+  until: number,
+  services: Services,
+): Promise<PreviewedProjects[string]> {
+  const { submittedAt, lookUpCalls: calls } = receipt;
+  const maxCustomers = maxCustomersFor(receipt) ?? services.settings.limits.customersPerRequest;
+  const request = { identifiers, submittedAt, maxCustomers, calls };
+  const { resolved, refused } = await previewInProject(request, client, until, services);
+  if (resolved.kind === 'retry' || resolved.kind === 'review') {
+    const matched = 'matched' in resolved && resolved.matched !== undefined ? { customers: resolved.matched } : {};
+    return { ...matched, code: resolved.code };
+  }
+  if (resolved.kind === 'found') {
+    const ids = resolved.candidates.map(({ id }) => id);
+    const activities = await client.countActivities(ids, Math.min(until, services.now() + activitiesMs));
+    return { customers: ids.length, activities, ...(refused === undefined ? {} : { code: refused }) };
+  }
+  return { customers: 0, code: refused ?? resolved.kind };
 }

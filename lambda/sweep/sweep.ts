@@ -1,7 +1,7 @@
 import { failureOf } from '../domain/failure.ts';
 import { failureFields } from '../io/log.ts';
-import type { SelectPartition } from '../receipts/partitions.ts';
 import type { ReceiptQueue } from '../receipts/receipt.ts';
+import type { SelectPartition } from '../receipts/rows.ts';
 import type { Services } from '../services.ts';
 import {
   finishSweep,
@@ -13,12 +13,10 @@ import {
   type SweepResult,
   type SweepState,
 } from './backlog.ts';
-import { checkHold } from './check-hold.ts';
 import { deliverCallbacks } from './deliver-callbacks.ts';
-import { processReceipt, type Turn } from './process-receipt.ts';
+import { checkHold, processReceipt, type Turn } from './process-receipt.ts';
 import { pullOrders } from './pull-orders.ts';
-import { signAddendum } from './sign-addendum.ts';
-import { signReceipt } from './sign-evidence.ts';
+import { signAddendum, signReceipt } from './sign-evidence.ts';
 import { verifyReceipt } from './verify-erasure.ts';
 
 /**
@@ -36,7 +34,7 @@ export async function sweep(services: Services, until: number): Promise<SweepRes
     countUntil,
     between: new Set(),
   };
-  await Promise.all([pullOrders(run, until), checkHeld(run), eraseAll(run), notifyAll(run), signAll(run)]);
+  await Promise.all([pullOrders(run, until), checkHolds(run), eraseAll(run), notifyAll(run), signAll(run)]);
   // If there is time left, the same sweep delivers the callbacks of what it closed, and then signs it.
   await notifyAll(run);
   // Verifications use the quota too. They begin only when no erasure is waiting for it.
@@ -71,7 +69,7 @@ async function eraseAll(run: Run): Promise<void> {
   });
 }
 
-function checkHeld(run: Run): Promise<void> {
+function checkHolds(run: Run): Promise<void> {
   return processQueue('held', run, { work: id => checkHold(id, run.services) });
 }
 
@@ -117,8 +115,8 @@ async function verifyAll(run: Run): Promise<void> {
 async function eraseOne(id: string, run: Run, turn: Omit<Turn, 'until'>): Promise<void> {
   const { services, until, counts } = run;
   const { kind, open, pauses = [], allRateLimited } = await processReceipt(id, { until, ...turn }, services);
-  if (kind === 'postponed') counts.held += 1;
-  // A pause that was set during the sweep: what it holds is not asked for again.
+  if (kind === 'postponed') counts.unclaimed += 1;
+  // A pause that was set during the sweep: what it stops is not asked for again.
   for (const scope of pauses) run.paused?.add(scope);
   if (kind === 'attempted' || kind === 'closed') counts.claimed += 1;
   if (kind === 'closed') counts.closed += 1;

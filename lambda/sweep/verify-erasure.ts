@@ -1,19 +1,27 @@
 import { lookAt } from '../erasure/delete-customers.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
-import { acceptedAppIdHmac, nextRevision, type Receipt } from '../receipts/receipt.ts';
-import type { Signer } from '../receipts/signer.ts';
-import { type PersonalDataWithPins, type PinsLeft, type SideWrites, updateReceipt } from '../receipts/store.ts';
-import { addResidue } from '../receipts/transitions.ts';
 import {
   isVerificationDue,
   pinsKeptUntil,
   recordLook,
+  uncountedProjects,
   unverifiedPins,
   type VerificationLook,
-} from '../receipts/verification.ts';
+} from '../receipts/closing.ts';
+import type { Signer } from '../receipts/evidence.ts';
+import { acceptedAppIdHmac, createReceipt, type Decision, nextRevision, type Receipt } from '../receipts/receipt.ts';
+import type { ResidueCounts } from '../receipts/row-schemas.ts';
+import {
+  type PersonalDataWithPins,
+  type Pin,
+  type PinsLeft,
+  type SideWrites,
+  updateReceipt,
+} from '../receipts/store.ts';
+import { addResidue, endEraseAgain } from '../receipts/transitions.ts';
+import { delaySecondsOf, isWithinLimit, readStopsFor } from '../request/accept.ts';
 import type { Services } from '../services.ts';
-import { countAfter } from './count-after.ts';
-import { eraseAgain } from './erase-again.ts';
+import { isPassing, notCounted } from '../voucherify/counts.ts';
 import { signAndStore } from './sign-evidence.ts';
 
 type Pins = PersonalDataWithPins['pins'];
@@ -112,4 +120,96 @@ function pinsLeftAfter(receipt: Receipt, pins: Pins): PinsLeft {
     return [project, kept] as const;
   });
   return { pins: Object.fromEntries(left.filter(([, kept]) => kept.length > 0)), expiresAt: Math.ceil(until / 1000) };
+}
+
+/** How long the signature waits for counts that Voucherify or the quota does not allow now, in milliseconds. */
+const patienceMs = 1_800_000;
+
+/** When counting must end, and since when the counts are due, in epoch milliseconds. */
+interface CountTimes {
+  readonly until: number;
+  readonly dueAt: number;
+}
+
+/**
+ * Counts what Voucherify lists for the deleted customers of a closed receipt, by project; nothing if there is nothing to
+ * count. Returns `undefined` if a later sweep must count.
+ */
+async function countAfter(
+  receipt: Receipt,
+  pins: PersonalDataWithPins['pins'],
+  services: Services,
+  { until, dueAt }: CountTimes,
+): Promise<Readonly<Record<string, ResidueCounts>> | undefined> {
+  const counts: Record<string, ResidueCounts> = {};
+  for (const project of uncountedProjects(receipt)) {
+    counts[project] = await countInProject(receipt, project, pins[project] ?? [], services, until);
+  }
+  const codes = Object.values(counts).flatMap(count => Object.values(count).filter(one => typeof one === 'string'));
+  const isWaiting = services.now() < dueAt + patienceMs;
+  return isWaiting && codes.some(isPassing) ? undefined : counts;
+}
+
+async function countInProject(
+  receipt: Receipt,
+  project: string,
+  pins: readonly Pin[],
+  services: Services,
+  until: number,
+): Promise<ResidueCounts> {
+  const client = services.projects.get(project)?.client(receipt, false);
+  if (client?.countResidue === undefined) return notCounted('not-in-settings');
+  if (pins.length === 0) return notCounted('pins-missing');
+  return client.countResidue(
+    pins.map(pin => pin.customerId),
+    until,
+  );
+}
+
+/**
+ * Creates a receipt for the customers that are still present, as an operator has decided for a closed receipt, and moves their
+ * pins to it. It is counted against the hourly limit, delayed and paused as a new request is; the next sweep deletes. A crash
+ * between the writes repeats them: the new receipt has the same id. Throws `unavailable` if the store fails.
+ */
+async function eraseAgain(receipt: Receipt, decision: Decision, services: Services): Promise<void> {
+  const { store, log } = services;
+  const pins = await store.readPins(receipt.id);
+  if (Object.keys(pins).length > 0) {
+    const next = await receiptFor(receipt, decision, pins, services);
+    const nothing = { reference: '', scope: '', identifiers: [], callbacks: [] };
+    const { stored } = await store.accept(next, nothing, pins);
+    log({ event: 'accepted', platform: next.platform, receipt: next.id, code: stored ? 'stored' : 'repeated' });
+    if (stored) await isWithinLimit(next, await readStopsFor(next, services), services);
+  }
+  await updateReceipt(
+    store,
+    receipt,
+    current => endEraseAgain(current, services.now()),
+    () => ({ pinsLeft: { pins: {}, expiresAt: 0 } }),
+  );
+}
+
+async function receiptFor(
+  receipt: Receipt,
+  decision: Decision,
+  pins: PersonalDataWithPins['pins'],
+  services: Services,
+): Promise<Receipt> {
+  const { platform, payloadHmac, subjectHmacs, authentication, id } = receipt;
+  const now = services.now();
+  const attemptAt = now + delaySecondsOf(services.platforms.get(platform), services) * 1000;
+  const facts = {
+    ...{ platform, payloadHmac, subjectHmacs, authentication, lookUpCalls: 0, hasCallbacks: false },
+    id: (await services.pseudonymizer()).receipt(platform, 'erase-again', id),
+    receivedAt: decision.at,
+    submittedAt: decision.at,
+    decisions: [decision],
+    erasesAgain: id,
+    ...(attemptAt > now && { delayedUntil: attemptAt }),
+  };
+  const next = createReceipt(facts, Object.keys(pins), { attemptAt, attemptFollows: false });
+  const projects = Object.entries(next.projects).map(([project, progress]) => {
+    return [project, { ...progress, pins: pins[project]?.length ?? 0 }] as const;
+  });
+  return { ...next, projects: Object.fromEntries(projects) };
 }

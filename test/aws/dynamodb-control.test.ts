@@ -1,13 +1,8 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
-import {
-  listLegalHolds,
-  readActiveHolds,
-  readHoldsExist,
-  releaseLegalHold,
-  setLegalHold,
-} from '../../lambda/control/legal-holds.ts';
+import { listLegalHolds, readActiveHolds, releaseLegalHold, setLegalHold } from '../../lambda/control/legal-holds.ts';
+import { readStops } from '../../lambda/control/pauses.ts';
 import { openMemoryTables } from '../bench/memory-table.ts';
 import { describeControl, describeUnreachableControl, expectUnavailable, told } from '../control/control.contract.ts';
 import {
@@ -61,15 +56,16 @@ describeOnDynamodb(engine => {
       const { control, close, rows } = await opened();
       onTestFinished(close);
       const until = 1_800_000_000_000;
+      const receipt = { platform: 'ketch', projects: { main: {} } };
       const hold = { id: 'hmac-1', kind: 'email', actor: 'ada', reason: 'a lawsuit', at: 1000, until };
       await setLegalHold(hold, control);
       const expiryOf = async () => (await rows()).flatMap(row => row['expiresAt']?.N ?? []);
       expect(await expiryOf()).toEqual([String(until / 1000 + 762 * 86_400)]);
       expect(await readActiveHolds(['hmac-1', 'hmac-2'], control, until - 1)).toEqual(['hmac-1']);
-      expect(await readHoldsExist(control, until - 1)).toBe(true);
+      expect((await readStops(receipt, control, until - 1)).holdsExist).toBe(true);
       await releaseLegalHold('hmac-1', { actor: 'bob', reason: 'settled', at: 2000 }, control);
       expect(await expiryOf()).toEqual([String(2 + 762 * 86_400)]);
-      expect(await readHoldsExist(control, until - 1)).toBe(false);
+      expect((await readStops(receipt, control, until - 1)).holdsExist).toBe(false);
       expect(await listLegalHolds(control, until - 1)).toEqual([]);
     });
   });

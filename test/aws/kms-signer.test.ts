@@ -5,7 +5,7 @@ import { createEvidenceKey } from '../../infra/local/emulator-services.ts';
 import { localSigner } from '../../infra/local/local-signer.ts';
 import { patientTimeouts } from '../../lambda/aws/clients.ts';
 import { kmsSigner, lambdaSigner } from '../../lambda/aws/kms-signer.ts';
-import type { Signer } from '../../lambda/receipts/signer.ts';
+import type { Signer } from '../../lambda/receipts/evidence.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';
 import { motoForSuite } from '../support/moto-suite.ts';
 

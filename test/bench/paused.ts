@@ -37,13 +37,20 @@ export async function pausedBacklog(receipts: number): Promise<string> {
     await createTables(client, tables);
     await storeBacklog(client, tables, receipts);
     const units = countUnits(client);
-    const { held, seconds } = await sweepPaused(client, tables, units);
+    const { unclaimed, seconds } = await sweepPaused(client, tables, units);
     const day = (kind: 'read' | 'write') => (units[kind] * minutesOfDay) / sweeps;
     const cost = (day('read') * dollars.read + day('write') * dollars.write) / 1e6;
     const name = `${receipts.toLocaleString('en')} receipts under a pause: AWS cost a day`;
     return markdown([
-      ['', 'dollars', 'read units a day', 'write units a day', 'seconds for a sweep', 'held, of 100 that are counted'],
-      [name, cost.toFixed(2), ...[day('read'), day('write')].map(String), seconds.toFixed(2), String(held)],
+      [
+        '',
+        'dollars',
+        'read units a day',
+        'write units a day',
+        'seconds for a sweep',
+        'paused, of 100 that are counted',
+      ],
+      [name, cost.toFixed(2), ...[day('read'), day('write')].map(String), seconds.toFixed(2), String(unclaimed)],
     ]);
   } finally {
     client.destroy();
@@ -120,11 +127,11 @@ async function sweepPaused(client: DynamoDBClient, tables: TableNames, units: { 
   Object.assign(units, { read: 0, write: 0 });
   console.error('stored; sweeping');
   const began = performance.now();
-  let held = 0;
+  let unclaimed = 0;
   for (let count = 0; count < sweeps; count += 1) {
-    ({ held } = await sweep(services, clock.now + 59_500));
+    ({ unclaimed } = await sweep(services, clock.now + 59_500));
     console.error(`sweep ${count + 1} of ${sweeps}: ${units.read} read units, ${units.write} write units`);
     clock.now += minute;
   }
-  return { held, seconds: (performance.now() - began) / 1000 / sweeps };
+  return { unclaimed, seconds: (performance.now() - began) / 1000 / sweeps };
 }

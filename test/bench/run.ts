@@ -32,7 +32,7 @@ const help = `Measures the webhook's bundle of cdk.out against bare handlers tha
   --requests N   requests for each subject and round (1500)
   --rounds N     rounds of requests at once (3)
   --receipts N   receipts in the operator's table (1000000)
-  --held N       receipts under a pause (100000)
+  --paused N     receipts under a pause (100000)
   --before DIR   also measure the webhook's bundle of an earlier cdk.out, an asset folder
   --own-client   use the runtime client of this repository instead of the official one
 
@@ -64,7 +64,7 @@ async function measure(args: readonly string[]): Promise<void> {
   if (wants('events')) console.log(`${await events(numberAfter('--requests', args, 1500))}\n`);
   if (wants('quota')) console.log(`${await reservations()}\n`);
   if (wants('scale')) {
-    console.log(`${await pausedBacklog(numberAfter('--held', args, 100_000))}\n`);
+    console.log(`${await pausedBacklog(numberAfter('--paused', args, 100_000))}\n`);
     console.log(`${await sweepShare([100, 2000, 10_000], [50, 300])}\n`);
   }
   if (selected.length > 0 && selected.every(part => withoutBundle.includes(part))) return;

@@ -3,10 +3,11 @@ import {
   type LegalHold,
   listLegalHolds,
   readActiveHolds,
-  readHoldsExist,
   releaseLegalHold,
   setLegalHold,
 } from '../../lambda/control/legal-holds.ts';
+import { readStops } from '../../lambda/control/pauses.ts';
+import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import { memoryRows } from '../support/memory-rows.ts';
 
@@ -15,6 +16,8 @@ const hold = (id: string, more: Partial<LegalHold> = {}): LegalHold => ({
   ...{ id, kind: 'source_id', actor: 'ada', reason: 'a lawsuit', at: 1000, until: day },
   ...more,
 });
+const readHoldsExist = async (rows: VersionedStore, now: number) =>
+  (await readStops({ platform: 'ketch', projects: { main: {} } }, rows, now)).holdsExist;
 const release = { actor: 'bob', reason: 'settled', at: 2000 };
 
 describe('legal hold', () => {

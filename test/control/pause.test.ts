@@ -6,6 +6,7 @@ import {
   pause,
   readPauseHistory,
   readPauses,
+  readStops,
   resume,
   scopesOf,
 } from '../../lambda/control/pauses.ts';
@@ -88,7 +89,7 @@ describe.each(scopes)('pause of %s', scope => {
 
   test('resume: stores the time', async () => {
     const rows = memoryRows();
-    const resumedAt = async () => (await readPauses([scope], rows)).resumedAt(scope);
+    const resumedAt = async () => (await readPauses([scope], rows)).resumedAt.get(scope);
     expect(await resumedAt()).toBe(0);
     await pause(scope, why, rows);
     expect(await resumedAt()).toBe(0);
@@ -111,7 +112,7 @@ describe('unreadable row', () => {
     const rows = memoryRows();
     rows.rows.set('pause#all', { revision: 4, value });
     expect(await pausedIn(rows)).toEqual(['all']);
-    expect((await readPauses(['all'], rows)).resumedAt('all')).toBe(0);
+    expect((await readPauses(['all'], rows)).resumedAt.get('all')).toBe(0);
     expect(await pause('all', why, rows)).toBe(false);
     expect(await resume('all', later, rows)).toBe(true);
     expect(await pausedIn(rows)).toEqual([]);
@@ -160,8 +161,8 @@ test('unreachable store: throws and reports no state', async () => {
   await expect(resume('all', why, rows)).rejects.toBe(failure);
 });
 
-test('scopes of a receipt: are read in one call', async () => {
+test('what stops a receipt: is read in one call', async () => {
   const rows = memoryRows();
-  await readPauses(scopesOf('ketch', ['main', 'us', 'eu']), rows);
+  await readStops({ platform: 'ketch', projects: { main: {}, us: {}, eu: {} } }, rows, 0);
   expect(rows.calls).toEqual(['read']);
 });

@@ -85,7 +85,7 @@ describe('overlapping attempts', () => {
     expect(harness.deleted()).toEqual([ada]);
   });
 
-  test('overtaken by a review: raises no second alarm', async () => {
+  test('overtaken by a review: raises no second alarm, and logs that its own result is not stored', async () => {
     const harness = createHarness();
     harness.addCustomer({ id: ada, source_id: 'crm-1' });
     harness.intercept = async (_, pass) => {
@@ -96,6 +96,7 @@ describe('overlapping attempts', () => {
     };
     const { outcome } = await harness.erase(one('source_id', 'crm-1'));
     expect(outcome.kind).toBe('needs-review');
+    expect(harness.lines.at(-1)).toMatchObject({ event: 'attempt', outcome: 'needs-review', code: 'superseded' });
     expect(harness.alarms()).toEqual(['needs-review']);
     expect(harness.deleted()).toEqual([]);
   });

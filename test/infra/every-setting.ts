@@ -31,7 +31,7 @@ export const everySetting = {
   platforms: {
     ketch: {
       projects: ['main'],
-      holdSeconds: 60,
+      delaySeconds: 60,
       callbackOrigins: ['https://dsr.ketch.com'],
       header: 'X-Ketch-Secret',
       tenants: ['axonic'],
@@ -40,15 +40,15 @@ export const everySetting = {
     },
     transcend: {
       projects: ['main'],
-      holdSeconds: 60,
+      delaySeconds: 60,
       audience: 'acme',
       sombraUrl: 'https://sombra.example.com',
       header: 'x-secret',
       identities: { coreIdentifier: 'source_id' },
       publicKey: publicKey.export({ type: 'spki', format: 'pem' }),
     },
-    segment: { projects: ['main'], holdSeconds: 60, header: 'x-secret', userId: 'customer_id' },
-    shopify: { projects: ['main'], holdSeconds: 60, shops: ['acme.myshopify.com'], customerId: 'source_id' },
+    segment: { projects: ['main'], delaySeconds: 60, header: 'x-secret', userId: 'customer_id' },
+    shopify: { projects: ['main'], delaySeconds: 60, shops: ['acme.myshopify.com'], customerId: 'source_id' },
     generic: sender({ reference: '/id', identifiers: [{ list: '/people', value: '/id', kind: 'email' }] }),
     'in-house': sender({
       authentication: [
@@ -89,7 +89,7 @@ export const everySetting = {
     'asked-by-page': asked({ query: 'page[offset]', from: 1, step: 50 }),
   },
   reappearance: { projects: ['main'], quietHours: 48 },
-  limits: { customersPerRequest: 2, requestsPerHour: 50, holdSeconds: 900, answerBudgetMs: 5000 },
+  limits: { customersPerRequest: 2, requestsPerHour: 50, delaySeconds: 900, answerBudgetMs: 5000 },
   operations: {
     alarmEmail: 'on-call@example.com',
     runbookUrl: 'https://git.example.com/erasure/v{version}/RUNBOOK.md',
@@ -130,7 +130,7 @@ function sender(places: object) {
   const outcomes = { ...answers, in_progress: answer(503), needs_review: answer(503), '*': answer(202) };
   return {
     projects: ['main'],
-    holdSeconds: 60,
+    delaySeconds: 60,
     callbackOrigins: ['https://forms.example.com'],
     type: 'generic',
     authentication: { kind: 'header', header: 'x-secret' },

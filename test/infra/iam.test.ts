@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
-import type { Addendum } from '../../lambda/receipts/addendum.ts';
 import { createReceipt, type Receipt } from '../../lambda/receipts/receipt.ts';
+import type { Addendum } from '../../lambda/receipts/row-schemas.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { recordingStores } from './recording-stores.ts';
 import { settingsWith, synthesised } from './synthesised.ts';

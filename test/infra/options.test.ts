@@ -26,12 +26,12 @@ test('options of the app: default to the example settings and no stage', () => {
 });
 
 test('options of the app: stage, settings and log role are read', () => {
-  const settings = file('other.json', JSON.stringify({ ...example, limits: { holdSeconds: 900 } }));
+  const settings = file('other.json', JSON.stringify({ ...example, limits: { delaySeconds: 900 } }));
   expect(options({ stage: 'test-2', settings, apiLogRole: 'existing', rollbackOnAlarms: 'false' })()).toMatchObject({
     stage: 'test-2',
     rollbackOnAlarms: false,
     apiLogRole: 'existing',
-    settings: { limits: { holdSeconds: 900 } },
+    settings: { limits: { delaySeconds: 900 } },
   });
 });
 

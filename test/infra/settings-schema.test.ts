@@ -176,7 +176,7 @@ type KeysOf<T> = Readonly<Record<keyof T, true>>;
 
 const wantedKeys = {
   projects: { baseUrl: true, auth: true, quotaShare: true, callsPerMinute: true, quotaPeriod: true, residue: true },
-  limits: { customersPerRequest: true, requestsPerHour: true, holdSeconds: true, answerBudgetMs: true },
+  limits: { customersPerRequest: true, requestsPerHour: true, delaySeconds: true, answerBudgetMs: true },
   operations: { alarmEmail: true, runbookUrl: true, allowIps: true, waf: true, domain: true },
 } as const satisfies {
   projects: KeysOf<ProjectSettings>;

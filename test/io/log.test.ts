@@ -75,7 +75,7 @@ describe('log', () => {
 /** Every field of a line; a missing field does not compile. */
 const texts = { project: '', receipt: '', code: '', call: '', origin: '', secret: '', rule: '' } as const;
 const numbers = {
-  ...{ status: 0, claimed: 0, closed: 0, held: 0, delivered: 0, failed: 0, staleMs: 0, signed: 0 },
+  ...{ status: 0, claimed: 0, closed: 0, unclaimed: 0, delivered: 0, failed: 0, staleMs: 0, signed: 0 },
   ...{ needsReview: 0, oldestOpenMs: 0, deadlineUsedPercent: 0, paused: 0, unsigned: 0 },
 } as const;
 const counting = ['needsReview', 'oldestOpenMs', 'deadlineUsedPercent', 'paused', 'unsigned'];

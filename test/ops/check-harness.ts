@@ -8,7 +8,7 @@ import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import { localContext, type OpsContext } from '../../infra/ops/context.ts';
 import { namesOf } from '../../infra/stack/names.ts';
-import { writeHeartbeat } from '../../lambda/control/heartbeat.ts';
+import { writeHeartbeat } from '../../lambda/control/sweep-state.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { leaks, Planted } from '../support/canary.ts';
 import { temporaryFolder } from '../support/local-process.ts';

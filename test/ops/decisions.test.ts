@@ -50,7 +50,7 @@ describe('decision of an operator', () => {
     const id = await leftOpen(at);
     await at.run('pause', 'all', ...by('zoe', 'a drill'));
     expect((await at.run('retry', id, ...by('zoe', 'fixed'))).lines).toEqual([
-      `${id}: retried later: held by the pause of all: nothing is deleted until it is resumed`,
+      `${id}: retried later: stopped by the pause of all: nothing is deleted until it is resumed`,
     ]);
   });
 
@@ -258,18 +258,18 @@ describe('pause and resume', () => {
     ]);
   });
 
-  test('resume under another pause: says what still holds the requests', async ({ at }) => {
+  test('resume under another pause: says what still stops the requests', async ({ at }) => {
     for (const scope of ['all', 'project:main', ketch]) await at.run('pause', scope, ...by('zoe', `about ${scope}`));
     const { status, lines } = await at.run('resume', ketch, ...drill);
     expect(status).toBe(0);
     expect(lines.slice(0, 4)).toEqual([
       `${ketch}: not paused now`,
-      'requests are still held by the pause of all, project:main:',
+      'requests are still stopped by the pause of all, project:main:',
       'all: paused',
       '  by     zoe',
     ]);
     const again = await at.run('resume', ketch, ...drill, '--json');
-    expect(again).toMatchObject({ status: 3, json: { changed: false, stillHeldBy: ['all', 'project:main'] } });
+    expect(again).toMatchObject({ status: 3, json: { changed: false, stillPausedBy: ['all', 'project:main'] } });
   });
 
   test('resume of a scope that left the settings: is possible while it is paused', async ({ at }) => {

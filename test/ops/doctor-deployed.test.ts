@@ -13,7 +13,7 @@ import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { deployedContext, localContext } from '../../infra/ops/context.ts';
 import { deployedName, type Names, namesOf } from '../../infra/stack/names.ts';
-import { writeHeartbeat } from '../../lambda/control/heartbeat.ts';
+import { writeHeartbeat } from '../../lambda/control/sweep-state.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { leaks, Planted } from '../support/canary.ts';
 import { startLocalProcess, temporaryFolder } from '../support/local-process.ts';

@@ -3,9 +3,8 @@ import type { OpsContext } from '../../infra/ops/context.ts';
 import type { Deployment } from '../../infra/ops/deployment.ts';
 import { doctor } from '../../infra/ops/doctor/doctor.ts';
 import { namesOf } from '../../infra/stack/names.ts';
-import { writeHeartbeat } from '../../lambda/control/heartbeat.ts';
 import { pause } from '../../lambda/control/pauses.ts';
-import { type PullState, recordPull } from '../../lambda/control/pull-state.ts';
+import { type PullState, recordPull, writeHeartbeat } from '../../lambda/control/sweep-state.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { type ServedReply, serveListing } from '../support/listing-platform.ts';
@@ -91,7 +90,7 @@ describe('doctor: settings', () => {
     ['!', 'project us: no platform uses it', unrouted],
     ['✗', 'no platform is configured, so every request is refused', { platforms: {} }],
     ['!', 'project eu: its baseUrl is of no shared cluster', { projects: { main: {}, eu: { baseUrl: dedicated } } }],
-    ['✓', 'delayed by 900 s', { limits: { holdSeconds: 900 } }],
+    ['✓', 'delayed by 900 s', { limits: { delaySeconds: 900 } }],
     ['✓', 'limits: at most 5 customers per request', {}],
     ['✓', 'identities account_id → source_id, email → email; projects main; callbacks to', {}],
     [
@@ -139,10 +138,11 @@ describe('doctor: identity and deployed settings', () => {
         identities: { ...ketch.identities, 'a/b~c': 'phone' },
         tenants: ['another'],
       };
-      const limits = { ...settings.limits, holdSeconds: 987 };
+      const limits = { ...settings.limits, delaySeconds: 987 };
       return { deployment: deployment({ ...settings, platforms: { ...platforms, ketch: ketchThere }, limits }) };
     });
-    const at = '/platforms/ketch/tenants, /platforms/ketch/identities/a~1b~0c, /platforms/segment, /limits/holdSeconds';
+    const at =
+      '/platforms/ketch/tenants, /platforms/ketch/identities/a~1b~0c, /platforms/segment, /limits/delaySeconds';
     await expectFinding(other, '! deployed', `the function has other settings than the file at ${at}: deploy the file`);
     expect((await runDoctor(other)).lines.join()).not.toMatch(/987|another/);
   });

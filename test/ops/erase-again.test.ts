@@ -78,17 +78,17 @@ describe('erase-again', () => {
     expect(await next()).toMatchObject({ state: 'erased' });
   });
 
-  test('holdSeconds of the platform: delays the new receipt, and not that of all', async () => {
-    const { harness, decide, next } = await stillPresent({ holdSeconds: 3600 });
-    Object.assign(harness.services.platforms.get('ketch') ?? {}, { holdSeconds: 7200 });
+  test('delaySeconds of the platform: delays the new receipt, and not that of all', async () => {
+    const { harness, decide, next } = await stillPresent({ delaySeconds: 3600 });
+    Object.assign(harness.services.platforms.get('ketch') ?? {}, { delaySeconds: 7200 });
     await decide();
     await harness.sweep();
     const at = harness.clock.now + 2 * hour;
-    expect(await next()).toMatchObject({ nextAttemptAt: at, heldUntil: at });
+    expect(await next()).toMatchObject({ nextAttemptAt: at, delayedUntil: at });
   });
 
   test('hold: delays the new receipt', async () => {
-    const { harness, decide, next } = await stillPresent({ holdSeconds: 7200 });
+    const { harness, decide, next } = await stillPresent({ delaySeconds: 7200 });
     await decide();
     await harness.sweep();
     expect((await next())?.nextAttemptAt).toBe(harness.clock.now + 2 * hour);

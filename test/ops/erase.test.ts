@@ -16,7 +16,7 @@ import { processOutput } from '../../infra/ops/terminal.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { acceptActions } from '../../lambda/aws/dynamodb-items.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
-import type { ManualEvent, ManualRequest } from '../../lambda/request/manual-event.ts';
+import type { ManualEvent, ManualRequest } from '../../lambda/request/receive-manual.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { answers, deadEndpoint, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { contextWith, sendOver } from '../support/event.ts';
@@ -457,8 +457,8 @@ describe('result of one erasure by hand', () => {
     });
   });
 
-  test('paused and in review: say what holds it, and the next command', async () => {
-    const manual = await manualHarness({ limits: { customersPerRequest: 1, holdSeconds: 60 } });
+  test('paused and in review: say what stops it, and the next command', async () => {
+    const manual = await manualHarness({ limits: { customersPerRequest: 1, delaySeconds: 60 } });
     const held = await eraseOneOf(manual, 'crm-1');
     expect({ status: held.status, line: held.lines[0] }).toEqual({
       status: 0,
@@ -466,7 +466,7 @@ describe('result of one erasure by hand', () => {
     });
     await run(manual.context, 'pause', 'platform:manual', '--why', 'a drill');
     const { lines } = await eraseOneOf(manual, 'crm-2');
-    expect(lines.join()).toContain('held by the pause of platform:manual');
+    expect(lines.join()).toContain('stopped by the pause of platform:manual');
     const review = await manualHarness();
     review.harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
     expect((await eraseOneOf(review, 'crm-1')).lines[0]).toBe(

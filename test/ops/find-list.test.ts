@@ -310,7 +310,7 @@ describe('list', () => {
   });
 
   test('pause and delay: are why a receipt waits', async () => {
-    const at = await opsHarness({ limits: { holdSeconds: 3600 } });
+    const at = await opsHarness({ limits: { delaySeconds: 3600 } });
     const delayed = await at.request([account('crm-1')]);
     expect(await rows(at)).toMatchObject([{ receipt: delayed, why: 'delayed' }]);
     await at.run('pause', 'platform:ketch', '--by', 'zoe', '--why', 'a drill');
@@ -519,7 +519,7 @@ describe('shortened receipt ids', () => {
   test('closed receipt: preview finds it', async ({ at }) => {
     const said = errors();
     expect((await at.run('preview', (await erased(at)).slice(0, 8))).status).toBe(1);
-    expect(said).toHaveBeenCalledWith('not delayed by holdSeconds: there is nothing to preview');
+    expect(said).toHaveBeenCalledWith('not delayed by delaySeconds: there is nothing to preview');
   });
 
   test('ambiguous beginning: changes nothing, and lists the receipts', async ({ at }) => {

@@ -5,7 +5,7 @@ import { minute } from '../support/quota-world.ts';
 import { response } from '../support/voucherify-responses.ts';
 import { byEmail, errors, type OpsHarness, opsHarness, profiles } from './ops-harness.ts';
 
-const delayed = { limits: { holdSeconds: 3600 } };
+const delayed = { limits: { delaySeconds: 3600 } };
 const asked = 'asked: the next sweep looks it up within a minute; run this command again';
 
 /** A delayed request, after a first preview; `shown` is the line about its project. */
@@ -40,7 +40,7 @@ describe('preview of a delayed request', () => {
     ]);
     const receipt = await at.harness.receipt(id);
     expect(receipt).toMatchObject({ state: 'open', claims: 0, projects: { main: { pins: 0 } } });
-    expect(receipt.nextAttemptAt).toBe(receipt.heldUntil);
+    expect(receipt.nextAttemptAt).toBe(receipt.delayedUntil);
     for (let sweeps = 0; sweeps < 30; sweeps += 1) await at.sweep();
     expect(at.harness.deleted()).toEqual([]);
     at.harness.clock.now += 30 * minute;
@@ -54,7 +54,7 @@ describe('preview of a delayed request', () => {
     await at.run('pause', 'all', '--by', 'zoe', '--why', 'a drill');
     expect(await at.run('preview', id)).toMatchObject({
       status: 3,
-      lines: ['asked, but the pause of all holds it: it is looked up after "resume"'],
+      lines: ['asked, but the pause of all stops it: it is looked up after "resume"'],
     });
     expect((await at.run('preview', id, '--json')).json).toMatchObject({ pausedBy: ['all'] });
   });
@@ -169,7 +169,7 @@ describe('preview of a delayed request', () => {
     expect((await at.run('preview', id)).status).toBe(1);
     expect((await at.run('preview', 'unknown')).status).toBe(1);
     expect(said.mock.calls.flat()).toEqual([
-      'not delayed by holdSeconds: there is nothing to preview',
+      'not delayed by delaySeconds: there is nothing to preview',
       'receipt not found',
     ]);
   });

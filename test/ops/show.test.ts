@@ -333,16 +333,16 @@ describe('show: what to do next', () => {
     const id = await at.request([account('crm-1')]);
     const { lines } = await at.run('show', id);
     expect(lines).toContain('  npm run ops -- resume platform:ketch --why "…"');
-    expect(lines.join('\n')).toContain('held by the pause of platform:ketch');
+    expect(lines.join('\n')).toContain('stopped by the pause of platform:ketch');
   });
 
   test('delay: says until when, also while a preview waits, and how to preview or refuse', async () => {
-    const at = await opsHarness({ limits: { holdSeconds: 3600 } });
+    const at = await opsHarness({ limits: { delaySeconds: 3600 } });
     const id = await at.request([account('crm-1')]);
     await at.run('preview', id);
     const lines = (await at.run('show', id)).lines.join('\n');
     expect(lines).toContain('next attempt: after 2026-01-15T13:00:00Z');
-    expect(lines).toContain('delayed by holdSeconds until 2026-01-15T13:00:00Z');
+    expect(lines).toContain('delayed by delaySeconds until 2026-01-15T13:00:00Z');
     expect(lines).toContain(`npm run ops -- preview ${id}`);
   });
 

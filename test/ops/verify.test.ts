@@ -10,9 +10,16 @@ import { localSigner } from '../../infra/local/local-signer.ts';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
 import { verifyCommand } from '../../infra/ops/verify/verify.ts';
 import { parseKeySet, verifyEvidence } from '../../infra/ops/verify/verify-evidence.ts';
-import { type Addendum, addendumStatement } from '../../lambda/receipts/addendum.ts';
-import { evidenceOf } from '../../lambda/receipts/evidence.ts';
-import { addendumType, evidenceType, keySet, type Signer, signStatement } from '../../lambda/receipts/signer.ts';
+import {
+  addendumStatement,
+  addendumType,
+  evidenceOf,
+  evidenceType,
+  keySet,
+  type Signer,
+  signStatement,
+} from '../../lambda/receipts/evidence.ts';
+import type { Addendum } from '../../lambda/receipts/row-schemas.ts';
 import { chromiumForSuite, findChromium, poorContrast } from '../support/chromium.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { closed, now, receiptOf } from '../support/receipt-builders.ts';

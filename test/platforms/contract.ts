@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { maxBodyBytes } from '../../lambda/aws/api-gateway.ts';
 import { maxJsonDepth } from '../../lambda/io/json.ts';
-import { type ReceiptStore, storeUnavailable } from '../../lambda/receipts/store.ts';
+import { storeUnavailable } from '../../lambda/receipts/rows.ts';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { type Answer, type Wire, withHeader } from '../support/event.ts';
 import { forbidden } from '../support/forbidden-adapters.ts';
 import { createHarness, type Harness } from '../support/harness.ts';

@@ -48,7 +48,7 @@ describe('an order in our own words', () => {
 
   test('may give the times and a callback', async () => {
     const times = { submitted_at: '2026-01-15T12:30:00+01:00', due_at: '2026-02-14T11:00:00Z' };
-    const harness = await genericHarness({ limits: { holdSeconds: 60 } });
+    const harness = await genericHarness({ limits: { delaySeconds: 60 } });
     await harness.send(genericWire({ ...order, ...times, callback_url: callbackUrl }));
     const [receipt] = await harness.receipts();
     const [submittedAt, dueAt] = [Date.parse('2026-01-15T11:30:00Z'), Date.parse('2026-02-14T11:00:00Z')];

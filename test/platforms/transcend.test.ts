@@ -279,7 +279,7 @@ function withRequest(request: object) {
 
 /** What is kept of a job, as long as it is open. */
 async function keptOf(body: object, section: object = {}) {
-  const harness = await transcendHarness({ section, limits: { holdSeconds: 60 } });
+  const harness = await transcendHarness({ section, limits: { delaySeconds: 60 } });
   expect((await harness.send(transcendWire(body))).status).toBe(200);
   const [receipt] = await harness.receipts();
   return harness.services.store.readPersonalData(receipt!.id);

@@ -97,7 +97,7 @@ describe('outside values', () => {
       return { status: 200, body: { said: canary.planted.token('answer to callback') } };
     });
     const section = { callbackOrigins: [receiver] };
-    const canary: CanaryHarness = await canaryHarness({ customers: known, limits: { holdSeconds: 60 }, section });
+    const canary: CanaryHarness = await canaryHarness({ customers: known, limits: { delaySeconds: 60 }, section });
     const callbacks = [{ url: `${receiver}/${canary.planted.token('callback')}` }];
     expect((await canary.send(canary.wire({ callbacks }))).json).toHaveProperty('response.status', 'in_progress');
     expect(canary.identifiers()).toHaveLength(1);

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { evidenceOf, issuer } from '../../lambda/receipts/evidence.ts';
+import { addendumType, evidenceOf, issuer, keySet } from '../../lambda/receipts/evidence.ts';
 import { actionsLeft, recordPins } from '../../lambda/receipts/receipt.ts';
-import { addendumType, keySet } from '../../lambda/receipts/signer.ts';
-import { storeUnavailable } from '../../lambda/receipts/store.ts';
+import { storeUnavailable } from '../../lambda/receipts/rows.ts';
 import { customerEvent, erasedPerson } from '../support/customer-events.ts';
 import { createHarness, eventSecret, fixtureTime, type Harness, type HarnessOptions, one } from '../support/harness.ts';
 import { closed, receiptOf } from '../support/receipt-builders.ts';

@@ -1,14 +1,21 @@
 import { calculateJwkThumbprint, compactVerify, createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
-import { evidenceOf, issuer } from '../../lambda/receipts/evidence.ts';
+import {
+  addendumStatement,
+  evidenceOf,
+  evidenceType,
+  issuer,
+  keySet,
+  storeAddendumSignature,
+} from '../../lambda/receipts/evidence.ts';
 import type { ProjectProgress, Receipt } from '../../lambda/receipts/receipt.ts';
-import { evidenceType, keySet } from '../../lambda/receipts/signer.ts';
+import type { Addendum } from '../../lambda/receipts/row-schemas.ts';
 import { harnessWithCallbacks } from '../support/callback-harness.ts';
 import { fixtureTime, type Harness } from '../support/harness.ts';
 import { account, deleteRequest, ketchHarness, ketchWire, uid } from '../support/ketch.ts';
 import { hour } from '../support/quota-world.ts';
-import { now, receiptOf } from '../support/receipt-builders.ts';
+import { expiresAt, now, receiptOf } from '../support/receipt-builders.ts';
 
 /** As anybody does it who holds the public key set and a JOSE library, and nothing else. */
 async function verified(jws: string, harness: Harness) {
@@ -377,4 +384,28 @@ test('change during signing: the evidence is signed again with all of it', async
     createLocalJWKSet(keySet(await harness.services.signer!.publicKey())),
   );
   expect(new TextDecoder().decode(payload)).toContain('look again');
+});
+
+const addendum: Addendum = {
+  ...{ v: 1, receipt: 'receipt-1', event: 'mac-of-event', revision: 1, project: 'main' },
+  ...{ type: 'customer.created', matched: ['email'], occurredAt: now, receivedAt: now + 1, expiresAt },
+};
+
+test('addendum: states what is known, and the channel only if the event names it', () => {
+  const { receipt, event, project, type, matched } = addendum;
+  const statement = {
+    ...{ iss: issuer, v: 1, receipt, what: 'reappearance', event, project, type, matched },
+    // SHA-256 of "abc" (FIPS 180-4), in base64url.
+    evidenceSha256: 'ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0',
+    occurredAt: new Date(now).toISOString(),
+    receivedAt: new Date(now + 1).toISOString(),
+  };
+  expect(addendumStatement(addendum, 'abc')).toStrictEqual(statement);
+  expect(addendumStatement({ ...addendum, channel: 'API' }, 'abc')).toStrictEqual({ ...statement, channel: 'API' });
+});
+
+test('signature of an addendum: is stored once', () => {
+  const signed = storeAddendumSignature(addendum, 'a.b.c');
+  expect(signed).toStrictEqual({ ...addendum, jws: 'a.b.c', revision: 2 });
+  expect(signed && storeAddendumSignature(signed, 'd.e.f')).toBeUndefined();
 });

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { askPreview, isDelayed, isPreviewAsked, storePreview } from '../../lambda/receipts/preview.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { askPreview, isDelayed, isPreviewAsked, storePreview } from '../../lambda/receipts/transitions.ts';
 import { now, receiptOf } from '../support/receipt-builders.ts';
 
-const heldUntil = now + 3_600_000;
-const delayed = receiptOf({ heldUntil, nextAttemptAt: heldUntil });
+const delayedUntil = now + 3_600_000;
+const delayed = receiptOf({ delayedUntil, nextAttemptAt: delayedUntil });
 const refused = [{ at: now, actor: 'ada', action: 'refuse', reason: 'asked to' }] as const;
 const projects = { main: { customers: 2 } };
 
 describe('preview of a delayed receipt', () => {
   test.each<[string, Partial<Receipt>]>([
-    ['a receipt without a delay', { heldUntil: now }],
+    ['a receipt without a delay', { delayedUntil: now }],
     ['a receipt that was attempted', { claims: 1 }],
     ['a closed receipt', { state: 'erased' }],
     ['a receipt in review', { state: 'needs-review' }],
@@ -20,7 +20,7 @@ describe('preview of a delayed receipt', () => {
     expect(askPreview(receipt, now)).toBeUndefined();
     expect(isPreviewAsked({ ...receipt, preview: { askedAt: now } }, now)).toBe(false);
     expect(storePreview({ ...receipt, preview: { askedAt: now } }, projects, now)).toBeUndefined();
-    const { heldUntil: _none, ...without } = delayed;
+    const { delayedUntil: _none, ...without } = delayed;
     expect(isDelayed(without, now)).toBe(false);
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { needsNoPersonalData, uncountedProjects } from '../../lambda/receipts/closing.ts';
 import {
   acceptedAppIdHmac,
   createReceipt,
@@ -12,12 +13,10 @@ import {
   lookUpHmacs,
   markAnsweredInProgress,
   maxCustomersFor,
-  needsNoPersonalData,
   outcomeOf,
   type Receipt,
   recordPins,
   requestReview,
-  uncountedProjects,
 } from '../../lambda/receipts/receipt.ts';
 import {
   claimReceipt,
@@ -134,8 +133,8 @@ describe('pins', () => {
     expect(first && recordPins(first, 1, 'us', 1)).toBeDefined();
   });
 
-  test.each([0, 2])('generation %i: is rejected, because another worker claimed later', generation => {
-    expect(recordPins(receipt, generation, 'main', 1)).toBeUndefined();
+  test.each([0, 2])('claim %i: is rejected, because another worker claimed later', claim => {
+    expect(recordPins(receipt, claim, 'main', 1)).toBeUndefined();
   });
 
   test.each([...finals, 'needs-review'] as const)('%s receipt: is rejected', state => {

@@ -114,8 +114,8 @@ describe('refused look-ups', () => {
   test('late worker that erased an earlier set of pins: does not close the receipt', () => {
     const receipt = withProgress(claimedOnce({ claims: 2 }), 'main', { pins: 2, refusedLookUps: [] });
     const result = (knownPins: number) => ({ main: { kind: 'erased', deletions: [deletion()], knownPins } as const });
-    expect(record(receipt, result(1), { generation: 1 })).toBeUndefined();
-    expect(record(receipt, result(2), { generation: 1 })).toMatchObject({ state: 'erased' });
+    expect(record(receipt, result(1), { claim: 1 })).toBeUndefined();
+    expect(record(receipt, result(2), { claim: 1 })).toMatchObject({ state: 'erased' });
   });
 });
 
@@ -190,7 +190,7 @@ describe('unfinished result', () => {
       eu: later({ lookUps: one }),
       asia: erased,
     };
-    const recording = { generation: 1, results, now, retryAt: now, repliesNow: false };
+    const recording = { claim: 1, results, now, retryAt: now, repliesNow: false };
     const counted = withProgress(withProgress(two, 'main', { lookedUp: 1 }), 'us', { lookedUp: 0 });
     expect(lookUpsOf(counted, recording)).toEqual([
       { project: 'main', lookUps: one },
@@ -238,14 +238,14 @@ describe('overtaken worker', () => {
     ['not identifiable', { ...unidentifiable, knownPins: 1 }],
     ['review', human('voucherify-400')],
   ] as const)('%s: is ignored', (_, main) => {
-    for (const generation of [0, 1, 3]) {
-      expect(record(overtaken, { main, us: erased }, { generation })).toBeUndefined();
-      expect(record(overtaken, { main, us: noMatch }, { generation })).toBeUndefined();
+    for (const claim of [0, 1, 3]) {
+      expect(record(overtaken, { main, us: erased }, { claim })).toBeUndefined();
+      expect(record(overtaken, { main, us: noMatch }, { claim })).toBeUndefined();
     }
   });
 
   test('all deletions proved, or a wrong customer deleted: is recorded', () => {
-    const first = { generation: 1 };
+    const first = { claim: 1 };
     expect(record(overtaken, { main: erased, us: erased }, first)).toMatchObject({ state: 'erased' });
     const wrong = human('wrong-customer-deleted', { mayHaveExecuted: true });
     const next = mustRecord(overtaken, { main: wrong, us: noMatch }, first);

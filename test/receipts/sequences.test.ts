@@ -28,14 +28,14 @@ type Step =
   | { readonly do: 'claim' | 'postpone'; readonly wait: number }
   | {
       readonly do: 'pin';
-      readonly generation: number;
+      readonly claimOffset: number;
       readonly project: string;
       readonly pins: number;
       readonly refused: readonly string[];
     }
   | {
       readonly do: 'record';
-      readonly generation: number;
+      readonly claimOffset: number;
       readonly results: { readonly main?: ProjectResult; readonly us?: ProjectResult };
       readonly repliesNow: boolean;
     }
@@ -61,20 +61,20 @@ const result: fc.Arbitrary<ProjectResult> = fc.oneof(
   { weight: 1, arbitrary: partial },
 );
 /** Mostly of the worker that holds the claim, sometimes of one before it or of one that never was. */
-const generation = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.integer({ min: -2, max: 1 }));
+const claimOffset = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.integer({ min: -2, max: 1 }));
 const wait = fc.constantFrom(0, 15_000, 60_000);
 const claim = fc.record({ do: fc.constantFrom('claim' as const, 'postpone' as const), wait });
 const project = fc.constantFrom(...projects, 'eu');
 const pin = fc.record({
   do: fc.constant('pin' as const),
-  generation,
+  claimOffset,
   project,
   pins: fc.integer({ min: 0, max: 3 }),
   refused: fc.constantFrom([], [], ['voucherify-400']),
 });
 const record = fc.record({
   do: fc.constant('record' as const),
-  generation,
+  claimOffset,
   results: fc.record({ main: result, us: result }, { requiredKeys: [] }),
   repliesNow: fc.boolean(),
 });
@@ -102,7 +102,7 @@ function taken(world: World, one: Step): Receipt | undefined {
       world.time += one.wait;
       return postponeReceipt(receipt, world.time, world.time + 5000);
     case 'pin':
-      return recordPins(receipt, receipt.claims + one.generation, one.project, one.pins, {
+      return recordPins(receipt, receipt.claims + one.claimOffset, one.project, one.pins, {
         known: Math.min(one.pins, receipt.projects[one.project]?.pins ?? 0),
         refused: one.refused,
       });
@@ -130,7 +130,7 @@ function taken(world: World, one: Step): Receipt | undefined {
       const { results, repliesNow } = one;
       const times = { now: world.time, retryAt: world.time + 30_000 };
       return recordAttempt(receipt, {
-        generation: receipt.claims + one.generation,
+        claim: receipt.claims + one.claimOffset,
         results,
         repliesNow: repliesNow,
         ...times,
@@ -163,7 +163,7 @@ function judge(before: Receipt, after: Receipt, one: Step): void {
       expect(said, 'noMatch was said without knowing of every pin').toMatchObject({ knownPins: was.pins });
     }
   }
-  if (one.do === 'record' && one.generation !== 0) judgeLate(Object.values(one.results));
+  if (one.do === 'record' && one.claimOffset !== 0) judgeLate(Object.values(one.results));
 }
 
 /** After closing, only the callback state and the signature change. The signature comes last and once. */

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Failure } from '../../lambda/domain/failure.ts';
-import type { Addendum } from '../../lambda/receipts/addendum.ts';
-import type { SelectPartition } from '../../lambda/receipts/partitions.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import type { Addendum } from '../../lambda/receipts/row-schemas.ts';
+import type { SelectPartition } from '../../lambda/receipts/rows.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import {
   closed,
@@ -466,7 +466,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       });
 
       test.each(['refuse', 'accept-partial'] as const)(
-        'decision to close (%s): no pause can hold the receipt',
+        'decision to close (%s): no pause can stop the receipt',
         async action => {
           await waiting(['ketch', 'main'], ['ketch', 'main']);
           const first = (await store.read('0-ketch'))!;

@@ -1,17 +1,17 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
+import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
 import {
+  asStoreFailure,
   lookUpsFrom,
   parseAddendumRow,
   parsePersonalDataRow,
   parsePinsRow,
   parseReceiptRow,
   rejectOversized,
-} from '../../lambda/receipts/parse-rows.ts';
-import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';
-import type { ReceiptStore, SideWrites } from '../../lambda/receipts/store.ts';
-import { asStoreFailure, updateReceipt } from '../../lambda/receipts/store.ts';
+} from '../../lambda/receipts/rows.ts';
+import { type ReceiptStore, type SideWrites, updateReceipt } from '../../lambda/receipts/store.ts';
 import { claimedOnce } from '../support/attempt-results.ts';
 
 const kept = { reference: 'r', scope: '', identifiers: [], callbacks: [] };

@@ -9,16 +9,16 @@ import { newRequestDecided } from '../../lambda/receipts/transitions.ts';
 import {
   accept,
   attemptUntil,
-  holdSecondsOf,
+  delaySecondsOf,
+  isWithinLimit,
+  readStopsFor,
   reservesWhileStoring,
   type VerifiedRequest,
 } from '../../lambda/request/accept.ts';
-import { acceptPulled } from '../../lambda/request/accept-pulled.ts';
-import { manualErasure, parseManualEvent } from '../../lambda/request/manual-event.ts';
-import { errorReply, receive } from '../../lambda/request/receive.ts';
-import { countIgnored, isWithinLimit, readHoldsExistFor } from '../../lambda/request/request-limit.ts';
-import { withdraw } from '../../lambda/request/withdraw.ts';
+import { countIgnored, errorReply, receive, withdraw } from '../../lambda/request/receive.ts';
+import { manualErasure, parseManualEvent } from '../../lambda/request/receive-manual.ts';
 import type { Services } from '../../lambda/services.ts';
+import { acceptPulled } from '../../lambda/sweep/pull-orders.ts';
 import { countedReservations, createHarness, type HarnessOptions, one, start } from '../support/harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 
@@ -64,17 +64,25 @@ describe('receipt of an accepted request', () => {
 
   test('what it did not send: is not stored', async () => {
     const { receipt } = await accepting().accepted({ reference: 'ada@example.com' });
-    for (const field of ['reference', 'deliveryHmac', 'notLookedUp', 'heldUntil', 'firstReply', 'dueAt', 'decisions']) {
+    for (const field of [
+      'reference',
+      'deliveryHmac',
+      'notLookedUp',
+      'delayedUntil',
+      'firstReply',
+      'dueAt',
+      'decisions',
+    ]) {
       expect(receipt).not.toHaveProperty(field);
     }
   });
 
-  test('holdSeconds: delay the first attempt, and the platform’s own come first', async () => {
-    const { accepted } = accepting({ limits: { holdSeconds: 60 } });
-    expect((await accepted()).receipt).toMatchObject({ heldUntil: start + 60_000, nextAttemptAt: start + 60_000 });
-    const own = await accepted({ reference: 'own' }, { holdSeconds: 10, responseMode: 'result' });
-    expect(holdSecondsOf(undefined, accepting({ limits: { holdSeconds: 60 } }).services)).toBe(60);
-    expect(own).toMatchObject({ mayAttempt: false, receipt: { heldUntil: start + 10_000, claims: 0 } });
+  test('delaySeconds: delay the first attempt, and the platform’s own come first', async () => {
+    const { accepted } = accepting({ limits: { delaySeconds: 60 } });
+    expect((await accepted()).receipt).toMatchObject({ delayedUntil: start + 60_000, nextAttemptAt: start + 60_000 });
+    const own = await accepted({ reference: 'own' }, { delaySeconds: 10, responseMode: 'result' });
+    expect(delaySecondsOf(undefined, accepting({ limits: { delaySeconds: 60 } }).services)).toBe(60);
+    expect(own).toMatchObject({ mayAttempt: false, receipt: { delayedUntil: start + 10_000, claims: 0 } });
   });
 
   test.each<readonly [string, Partial<Platform>]>([
@@ -148,17 +156,17 @@ describe('receipt of an accepted request', () => {
 });
 
 describe('limit and counters of requests', () => {
-  const pauses = { paused: new Set<never>(), resumedAt: () => 0 };
+  const pauses = { paused: new Set<never>(), resumedAt: new Map() };
 
-  test('unavailable pauses or holds: nothing may be attempted, and holds are taken to exist', async () => {
+  test('unavailable pauses and holds: nothing may be attempted', async () => {
     const { services } = accepting();
     expect(await isWithinLimit(receiptOf(), undefined, services)).toBe(false);
     expect(await isWithinLimit(receiptOf(), pauses, services)).toBe(true);
     const failing = () => Promise.reject(new Error('the store fails'));
     const control = { ...services.control, read: failing, count: failing };
     expect(await isWithinLimit(receiptOf(), pauses, { ...services, control })).toBe(false);
-    expect(await readHoldsExistFor({ ...services, control })).toBe(true);
-    expect(await readHoldsExistFor(services)).toBe(false);
+    expect(await readStopsFor(receiptOf(), { ...services, control })).toBe(undefined);
+    expect(await readStopsFor(receiptOf(), services)).toMatchObject({ holdsExist: false });
   });
 
   test('counters: are by hour or day, and expire', async () => {
@@ -175,8 +183,8 @@ describe('limit and counters of requests', () => {
       }),
     });
     await isWithinLimit(receiptOf(), pauses, services);
-    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: () => start - 1 }, services);
-    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: () => start + 1 }, services);
+    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: new Map([['platform:generic', start - 1]]) }, services);
+    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: new Map([['platform:generic', start + 1]]) }, services);
     await countIgnored('generic', services);
     const hour = `request-count#generic#${start / 3_600_000}`;
     const expiresAt = (start + 2 * day) / 1000;

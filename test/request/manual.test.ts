@@ -3,7 +3,7 @@ import type { GatewayEvent } from '../../lambda/aws/api-gateway.ts';
 import { setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { pause, readPausedScopes } from '../../lambda/control/pauses.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
-import type { ManualEvent, ManualReply } from '../../lambda/request/manual-event.ts';
+import type { ManualEvent, ManualReply } from '../../lambda/request/receive-manual.ts';
 import { parseSettings } from '../../lambda/settings.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { contextWith, eventOf, invoke } from '../support/event.ts';
@@ -121,10 +121,10 @@ describe('request by hand', () => {
       harness.services.control,
     );
     expect(outcomes(await erase('crm-1'))).toEqual(['in-progress']);
-    const held = manualHarness({ limits: { holdSeconds: 60 } });
-    held.harness.addCustomer({ source_id: 'crm-1' });
-    expect(outcomes(await held.erase('crm-1'))).toEqual(['in-progress']);
-    expect([...harness.deleted(), ...held.harness.deleted()]).toEqual([]);
+    const delayed = manualHarness({ limits: { delaySeconds: 60 } });
+    delayed.harness.addCustomer({ source_id: 'crm-1' });
+    expect(outcomes(await delayed.erase('crm-1'))).toEqual(['in-progress']);
+    expect([...harness.deleted(), ...delayed.harness.deleted()]).toEqual([]);
   });
 
   test('customer created later: is spared, and the alarm says so, because nobody waits for the result', async () => {

@@ -4,7 +4,7 @@ import { Failure } from '../../lambda/domain/failure.ts';
 import { jsonReply } from '../../lambda/domain/http.ts';
 import type { ParsedRequest, Platform } from '../../lambda/platforms/platform.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import { storeUnavailable } from '../../lambda/receipts/store.ts';
+import { storeUnavailable } from '../../lambda/receipts/rows.ts';
 import { receive } from '../../lambda/request/receive.ts';
 import type { Services } from '../../lambda/services.ts';
 import type { Wire } from '../support/event.ts';
@@ -330,7 +330,7 @@ describe('unfinished erasure', () => {
     const unwritten = ({ answeredInProgress }: Receipt) =>
       answeredInProgress ? Promise.reject(storeUnavailable()) : undefined;
     const failing = changedStore(store => ({ replace: (next, also) => unwritten(next) ?? store.replace(next, also) }));
-    const harness = downHarness({ limits: { holdSeconds: 60 }, ...failing });
+    const harness = downHarness({ limits: { delaySeconds: 60 }, ...failing });
     expect(await harness.send(withCallback())).toMatchObject(unavailable);
     expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: false });
     expect(harness.alarms()).toEqual(['store-unavailable']);
@@ -348,7 +348,7 @@ describe('unfinished erasure', () => {
         return store.replace(next, also);
       },
     }));
-    const harness: Harness = ketchHarness({ limits: { holdSeconds: 60 }, ...sweeping });
+    const harness: Harness = ketchHarness({ limits: { delaySeconds: 60 }, ...sweeping });
     expect(await harness.send(withCallback())).toMatchObject({
       json: { response: { status: 'completed', reason: 'executed' } },
     });
@@ -389,8 +389,8 @@ describe('unfinished erasure', () => {
 });
 
 describe('postponed request', () => {
-  test('holdSeconds: is stored, and the sweep erases after that time', async () => {
-    const harness = ketchHarness({ limits: { holdSeconds: 60 } });
+  test('delaySeconds: is stored, and the sweep erases after that time', async () => {
+    const harness = ketchHarness({ limits: { delaySeconds: 60 } });
     expect(await harness.send(withCallback())).toMatchObject(inProgress);
     expect(await receiptOf(harness)).toMatchObject({ nextAttemptAt: harness.clock.now + 60_000, claims: 0 });
     await sweepLater(harness, 59_999);
@@ -400,16 +400,16 @@ describe('postponed request', () => {
     expect(await harness.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
   });
 
-  test('holdSeconds of the platform: replaces that of the limits, both ways', async () => {
-    const harness = ketchHarness({ section: { holdSeconds: 30 }, limits: { holdSeconds: 60 } });
+  test('delaySeconds of the platform: replaces that of the limits, both ways', async () => {
+    const harness = ketchHarness({ section: { delaySeconds: 30 }, limits: { delaySeconds: 60 } });
     await harness.send(withCallback());
     expect(await receiptOf(harness)).toMatchObject({ nextAttemptAt: harness.clock.now + 30_000, claims: 0 });
-    const without = ketchHarness({ section: { holdSeconds: 0 }, limits: { holdSeconds: 60 } });
+    const without = ketchHarness({ section: { delaySeconds: 0 }, limits: { delaySeconds: 60 } });
     expect(await without.send(withCallback())).toMatchObject({ json: { response: { reason: 'executed' } } });
   });
 
   test('without callbacks: the platform must request it again', async () => {
-    const harness = ketchHarness({ limits: { holdSeconds: 60 } });
+    const harness = ketchHarness({ limits: { delaySeconds: 60 } });
     expect(await harness.send(ketchWire())).toMatchObject(unavailable);
     expect(harness.sandbox.calls()).toEqual([]);
   });

@@ -48,7 +48,7 @@ function completed(count: number): readonly string[] {
   return Array.from({ length: count }, () => 'completed');
 }
 
-function held(count: number): readonly string[] {
+function inProgress(count: number): readonly string[] {
   return Array.from({ length: count }, () => 'in_progress');
 }
 
@@ -57,7 +57,7 @@ describe('requests of one platform in an hour', () => {
     const harness = ketchHarness({ limits });
     expect(await askFor(harness, most)).toEqual(completed(most));
     expect(harness.alarms()).toEqual([]);
-    expect(await askFor(harness, 5, most)).toEqual(held(5));
+    expect(await askFor(harness, 5, most)).toEqual(inProgress(5));
     expect(harness.alarms()).toEqual([paused]);
     expect(harness.lines.find(line => line.alarm === paused)).toMatchObject({ platform: 'ketch' });
     expect(harness.sandbox.deletions()).toHaveLength(most);
@@ -106,7 +106,7 @@ describe('requests of one platform in an hour', () => {
   test('count that is not a number: pauses the platform and raises the alarm', async () => {
     const unreadable = ({ control }: Adapters) => ({ control: { ...control, count: async () => Number.NaN } });
     const harness = ketchHarness({ limits, change: unreadable });
-    expect(await askFor(harness, 1)).toEqual(held(1));
+    expect(await askFor(harness, 1)).toEqual(inProgress(1));
     harness.clock.now += hour;
     await harness.sweep();
     expect(harness.sandbox.deletions()).toEqual([]);
@@ -117,7 +117,7 @@ describe('requests of one platform in an hour', () => {
     const harness = ketchHarness({ limits });
     await askFor(harness, most);
     harness.clock.now += hour - 1;
-    expect(await askFor(harness, 1, 10)).toEqual(held(1));
+    expect(await askFor(harness, 1, 10)).toEqual(inProgress(1));
     const other = ketchHarness({ limits });
     await askFor(other, most);
     other.clock.now += hour;
@@ -189,7 +189,7 @@ describe('unavailable count', () => {
   test('request: is stored for the sweep', async () => {
     const control = { ...memoryRows(), count: async () => Promise.reject(new Error('the store is down')) };
     const harness = ketchHarness({ limits, change: () => ({ control }) });
-    expect(await askFor(harness, 1)).toEqual(held(1));
+    expect(await askFor(harness, 1)).toEqual(inProgress(1));
     expect(callKinds(harness)).toEqual(['get']);
     harness.clock.now += hour;
     expect(await harness.sweep()).toMatchObject({ closed: 1 });
@@ -216,10 +216,10 @@ describe('unavailable count', () => {
       return rows.write(key, ...rest);
     };
     const harness = ketchHarness({ limits, change: () => ({ control: { ...rows, write } }) });
-    expect(await askFor(harness, most + 2)).toEqual([...completed(most), ...held(2)]);
+    expect(await askFor(harness, most + 2)).toEqual([...completed(most), ...inProgress(2)]);
     expect(harness.alarms()).toEqual([]);
     works = true;
-    expect(await askFor(harness, 2, 100)).toEqual(held(2));
+    expect(await askFor(harness, 2, 100)).toEqual(inProgress(2));
     expect(harness.alarms()).toEqual([paused]);
   });
 });
@@ -231,7 +231,7 @@ describe('requests that are not counted', () => {
     const uid = '22880925-aac5-42f9-a653-cb6921d361ff';
     for (let again = 0; again < 5 * most; again += 1) await requestErasure(harness, 'crm-1', { uid });
     expect(await askFor(harness, most - 1, 10)).toEqual(completed(most - 1));
-    expect(await askFor(harness, 1, 20)).toEqual(held(1));
+    expect(await askFor(harness, 1, 20)).toEqual(inProgress(1));
   });
 
   test('requests of another platform: are not counted', async () => {
@@ -266,7 +266,7 @@ describe('platform resumed within the hour', () => {
     await resumeKetch(harness);
     expect(await askFor(harness, most, 100)).toEqual(completed(most));
     expect(harness.alarms()).toEqual([paused]);
-    expect(await askFor(harness, 3, 200)).toEqual(held(3));
+    expect(await askFor(harness, 3, 200)).toEqual(inProgress(3));
     expect(harness.alarms()).toEqual([paused, paused]);
   });
 
@@ -276,7 +276,7 @@ describe('platform resumed within the hour', () => {
     for (let round = 1; round <= 3; round += 1) {
       harness.clock.now += minute;
       await resumeKetch(harness);
-      expect(await askFor(harness, most + 1, round * 100)).toEqual([...completed(most), ...held(1)]);
+      expect(await askFor(harness, most + 1, round * 100)).toEqual([...completed(most), ...inProgress(1)]);
     }
   });
 
@@ -285,7 +285,7 @@ describe('platform resumed within the hour', () => {
     await askFor(harness, most + 1);
     await resumeKetch(harness);
     harness.clock.now += hour;
-    expect(await askFor(harness, most + 1, 100)).toEqual([...completed(most), ...held(1)]);
+    expect(await askFor(harness, most + 1, 100)).toEqual([...completed(most), ...inProgress(1)]);
   });
 });
 
@@ -293,10 +293,10 @@ describe('existing pause', () => {
   test('limit exceeded: adds no pause and no alarm', async () => {
     const harness = ketchHarness({ limits });
     await pause('all', why(harness), harness.services.control);
-    expect(await askFor(harness, 3 * most)).toEqual(held(3 * most));
+    expect(await askFor(harness, 3 * most)).toEqual(inProgress(3 * most));
     expect(harness.alarms()).toEqual([]);
     await resume('all', why(harness), harness.services.control);
-    expect(await askFor(harness, 1, 100)).toEqual(held(1));
+    expect(await askFor(harness, 1, 100)).toEqual(inProgress(1));
     expect(harness.alarms()).toEqual([paused]);
   });
 });

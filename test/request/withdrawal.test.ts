@@ -34,7 +34,7 @@ function harnessWith(options: HarnessOptions = {}): Harness {
   const harness = createHarness({
     platforms: { osano: platform, ecwid: platform },
     secrets: secretsOf(['osano', current], ['ecwid', other]),
-    limits: { holdSeconds: 3600 },
+    limits: { delaySeconds: 3600 },
     customers: [],
     ...options,
   });

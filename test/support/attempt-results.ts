@@ -59,7 +59,7 @@ export function record(
   results: Readonly<Record<string, ProjectResult>>,
   more: Partial<AttemptRecord> = {},
 ): Receipt | undefined {
-  const recording = { generation: receipt.claims, now: now + 1000, retryAt: now + 30_000, repliesNow: false };
+  const recording = { claim: receipt.claims, now: now + 1000, retryAt: now + 30_000, repliesNow: false };
   return recordAttempt(receipt, { ...recording, results, ...more });
 }
 

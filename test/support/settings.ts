@@ -30,7 +30,7 @@ const fitting: Loose = {
       projects: ['main'],
     },
   },
-  limits: { customersPerRequest: 5, requestsPerHour: 500, holdSeconds: 0, answerBudgetMs: 8000 },
+  limits: { customersPerRequest: 5, requestsPerHour: 500, delaySeconds: 0, answerBudgetMs: 8000 },
   operations: { alarmEmail: 'on-call@example.com', allowIps: ['192.0.2.0/24', '2001:db8::/32'] },
 };
 

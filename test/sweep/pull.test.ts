@@ -219,7 +219,7 @@ describe('pull: one bad order', () => {
   });
 
   test('known id with another person: raises an alarm, and the others are erased', async () => {
-    const setup = await setUp({ customers: [], limits: { holdSeconds: 86_400 } });
+    const setup = await setUp({ customers: [], limits: { delaySeconds: 86_400 } });
     const { list, harness } = setup;
     list.open.push(orderOf('ann'));
     await sweepAfter(setup, minute);
@@ -249,7 +249,7 @@ describe('pull: order that is closed and still listed', () => {
 
 describe('pull: personal data', () => {
   test('log: contains no value of an order or a response', async () => {
-    const setup = await setUp({ customers: [], limits: { holdSeconds: 60 } });
+    const setup = await setUp({ customers: [], limits: { delaySeconds: 60 } });
     const { list, harness } = setup;
     person(harness, 'ann');
     list.open.push(orderOf('ann'), { id: 'order-x', email: { nested: 'secret-mail' } }, { id: 'ann@example.com' });

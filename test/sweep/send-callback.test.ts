@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import type { CallbackRequest } from '../../lambda/platforms/platform.ts';
-import { type CallbackDelivery, sendCallback } from '../../lambda/sweep/send-callback.ts';
+import { type CallbackDelivery, sendCallback } from '../../lambda/sweep/deliver-callbacks.ts';
 import { eventuallyHolds } from '../support/fuzz.ts';
 import { now, response, second } from '../support/quota-world.ts';
 

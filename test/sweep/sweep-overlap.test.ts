@@ -70,7 +70,7 @@ describe('overlapping sweeps', () => {
       const { claims } = await harness.receipt(receipt.id);
       const result = { kind: 'no-match', deletions: [], knownPins: 0 } as const;
       const recording = {
-        generation: claims,
+        claim: claims,
         results: { main: result },
         now: start,
         retryAt: start,

@@ -57,12 +57,12 @@ describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('paused: %s
     for (const sourceId of ['crm-1', 'crm-2']) await requestErasure(harness, sourceId);
     const before = (await harness.receipts()).map(({ claims }) => claims);
     for (let hour = 0; hour < 30; hour += 1) {
-      expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ held: 2, claimed: 0, failed: 0 });
+      expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ unclaimed: 2, claimed: 0, failed: 0 });
     }
     expect((await harness.receipts()).map(({ claims }) => claims)).toEqual(before);
     expect(callKinds(harness)).toEqual([]);
     await resumeOf(harness, scope);
-    expect(await sweepAfter(harness, 5 * minute)).toMatchObject({ held: 0, closed: 2 });
+    expect(await sweepAfter(harness, 5 * minute)).toMatchObject({ unclaimed: 0, closed: 2 });
     expect(new Set(harness.sandbox.deletions().map(({ customerId }) => customerId))).toEqual(new Set(ids));
   });
 
@@ -117,7 +117,7 @@ describe('pause', () => {
     const harness = ketchHarness({ change: () => ({ control: reachable(() => !down) }) });
     addPerson(harness, 'crm-1');
     expect(statusOf(await requestErasure(harness, 'crm-1'))).toBe('in_progress');
-    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ claimed: 0, held: 1, failed: 2 });
+    expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ claimed: 0, unclaimed: 1, failed: 2 });
     expect(callKinds(harness)).toEqual([]);
     down = false;
     expect(await sweepAfter(harness, 60 * minute)).toMatchObject({ closed: 1 });
@@ -161,17 +161,17 @@ describe('backlog under a pause', () => {
     return { harness, calls };
   }
 
-  test('held receipts: none is written, only the oldest are read, and the resume writes none', async () => {
+  test('paused receipts: none is written, only the oldest are read, and the resume writes none', async () => {
     const { harness, calls } = await backlog();
     await pauseOf(harness, 'project:main');
     for (let sweeps = 1; sweeps <= 10; sweeps += 1)
-      expect(await sweepAfter(harness, minute)).toMatchObject({ held: 100, claimed: 0, failed: 0, paused: 1 });
+      expect(await sweepAfter(harness, minute)).toMatchObject({ unclaimed: 100, claimed: 0, failed: 0, paused: 1 });
     expect(calls.replace).toBe(0);
     // A hundred to measure, and the most urgent one of the sweep before.
     expect(calls.read).toBeLessThanOrEqual(10 * 101);
     await resumeOf(harness, 'project:main');
     expect(calls.replace).toBe(0);
-    expect(await sweepAfter(harness, minute)).toMatchObject({ held: 0, closed: count, paused: 0 });
+    expect(await sweepAfter(harness, minute)).toMatchObject({ unclaimed: 0, closed: count, paused: 0 });
   });
 
   test('pause that is set during the sweep: the rest is not claimed, and not read one by one', async () => {
@@ -217,7 +217,7 @@ describe('backlog under a pause', () => {
     isReadable = false;
     await refuse('receipt-8');
     const blind = await harness.sweep(start + 4 * minute);
-    expect(blind).toMatchObject({ closed: 1, claimed: 1, held: 100 });
+    expect(blind).toMatchObject({ closed: 1, claimed: 1, unclaimed: 100 });
     expect(blind).not.toHaveProperty('paused');
     expect(harness.sent).toEqual([]);
   });
@@ -235,7 +235,7 @@ describe('backlog under a pause', () => {
     expect(await sweepAfter(harness, minute)).toMatchObject({ deadlineUsedPercent: 50 });
   });
 
-  test('held receipt that cannot be read: the others are measured', async () => {
+  test('paused receipt that cannot be read: the others are measured', async () => {
     const harness = createHarness({
       change: ({ store }) => ({
         store: {
@@ -249,7 +249,7 @@ describe('backlog under a pause', () => {
     });
     for (const sourceId of ['crm-1', 'crm-2']) await harness.accept(one('source_id', sourceId));
     await pauseOf(harness, 'all');
-    expect(await sweepAfter(harness, minute)).toMatchObject({ failed: 1, held: 2, oldestOpenMs: minute });
+    expect(await sweepAfter(harness, minute)).toMatchObject({ failed: 1, unclaimed: 2, oldestOpenMs: minute });
   });
 });
 

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { localSigner } from '../../infra/local/local-signer.ts';
-import { readHeartbeat } from '../../lambda/control/heartbeat.ts';
+import { readHeartbeat } from '../../lambda/control/sweep-state.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt, ReceiptQueue } from '../../lambda/receipts/receipt.ts';
-import { type ReceiptStore, storeUnavailable } from '../../lambda/receipts/store.ts';
+import { storeUnavailable } from '../../lambda/receipts/rows.ts';
+import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import {
   ada,

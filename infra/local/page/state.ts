@@ -1,4 +1,4 @@
-import type { PublicKey } from '../../../lambda/receipts/signer.ts';
+import type { PublicKey } from '../../../lambda/receipts/evidence.ts';
 import type { Services } from '../../../lambda/services.ts';
 import { alarmFor, alarmTexts } from '../../stack/alarm-catalog.ts';
 import type { Outage, Sandbox, SandboxCustomer } from '../sandbox/sandbox.ts';

@@ -1,6 +1,6 @@
+import { pinsKeptUntil } from '../../../lambda/receipts/closing.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { decideEraseAgain } from '../../../lambda/receipts/transitions.ts';
-import { pinsKeptUntil } from '../../../lambda/receipts/verification.ts';
 import { decisionHelp, decisionOptions, type OperatorDecision } from '../args.ts';
 import type { Command } from '../command.ts';
 import { decideAll } from './decide-all.ts';
@@ -14,7 +14,7 @@ export const eraseAgainCommand: Command = {
 Only for a closed receipt whose verification says stillPresent (the alarm
 erased-person-still-present), within 30 days, and once. The next sweep creates
 a new receipt with the ids of the customers that are still present. Pauses, the
-hourly limit and holdSeconds apply to it as to a new request. The first receipt
+hourly limit and delaySeconds apply to it as to a new request. The first receipt
 and its evidence do not change. "show" names the new receipt's first one.
 
 Exit code 0: changed; 3: nothing to change; 1: unknown, or not possible.

@@ -1,5 +1,4 @@
-import { readHeartbeat } from '../../../lambda/control/heartbeat.ts';
-import { needsOperator, type PullState, readPull } from '../../../lambda/control/pull-state.ts';
+import { needsOperator, type PullState, readHeartbeat, readPull } from '../../../lambda/control/sweep-state.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import { type TableStatus, tableProblems } from '../table-status.ts';
 import { isoSeconds } from '../terminal.ts';

@@ -112,8 +112,8 @@ function checkCallbacks(name: string, { responseMode, callbackOrigins, hasStatus
 }
 
 function describeLimits({ limits }: CheckContext['settings']): CheckResult[] {
-  const { customersPerRequest, requestsPerHour, holdSeconds, answerBudgetMs } = limits;
-  const delay = holdSeconds === 0 ? 'no delay' : `delayed by ${holdSeconds} s`;
+  const { customersPerRequest, requestsPerHour, delaySeconds, answerBudgetMs } = limits;
+  const delay = delaySeconds === 0 ? 'no delay' : `delayed by ${delaySeconds} s`;
   const most = `at most ${customersPerRequest} customers per request and project, ${requestsPerHour} requests per hour and platform`;
   return [ok(`limits: ${most}; ${delay}, reply within ${answerBudgetMs} ms`)];
 }

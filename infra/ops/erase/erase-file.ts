@@ -1,6 +1,6 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import { maxManualRequests } from '../../../lambda/request/manual-event.ts';
+import { maxManualRequests } from '../../../lambda/request/receive-manual.ts';
 import { readReceipts } from '../receipts.ts';
 import { isoSeconds, type Output, oneLine, tableLines } from '../terminal.ts';
 import { type Person, readPeople } from './people-file.ts';

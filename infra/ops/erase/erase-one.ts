@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../../../lambda/domain/failure.ts';
 import { outcomeOf, type Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
+import type { ManualRequest } from '../../../lambda/request/receive-manual.ts';
 import type { OpsContext } from '../context.ts';
 import { reasonOf } from '../receipts.ts';
 import { nextStepFor } from '../show/next-step.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
+import type { ManualRequest } from '../../../lambda/request/receive-manual.ts';
 import { OpsUsageError } from '../args.ts';
 import { type ManualIdentifier, type ManualKind, manualKinds, mistakeOf } from '../identifiers.ts';
 import { counted } from '../terminal.ts';

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { maxManualRequests, type ProjectPreview, type RequestPreview } from '../../../lambda/request/manual-event.ts';
+import { maxManualRequests, type ProjectPreview, type RequestPreview } from '../../../lambda/request/receive-manual.ts';
 import { shellWord } from '../args.ts';
 import { type Output, tableLines } from '../terminal.ts';
 import type { Person } from './people-file.ts';

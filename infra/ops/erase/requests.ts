@@ -1,6 +1,6 @@
 import { manualPlatform, pepperName } from '../../../lambda/domain/names.ts';
 import { createPseudonymizer } from '../../../lambda/receipts/hmac.ts';
-import { type ManualRequest, manualErasure } from '../../../lambda/request/manual-event.ts';
+import { type ManualRequest, manualErasure } from '../../../lambda/request/receive-manual.ts';
 import { OpsUsageError } from '../args.ts';
 import type { OpsContext } from '../context.ts';
 import type { Output } from '../terminal.ts';

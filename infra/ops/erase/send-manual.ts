@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { awsClientOptions, callDeadline, errorNameOf, patientTimeouts } from '../../../lambda/aws/clients.ts';
 import { Failure } from '../../../lambda/domain/failure.ts';
 import { parseJson } from '../../../lambda/io/json.ts';
-import type { ManualEvent, ManualReply } from '../../../lambda/request/manual-event.ts';
+import type { ManualEvent, ManualReply } from '../../../lambda/request/receive-manual.ts';
 import { manualRoutePath } from '../../local/index.ts';
 import { liveAlias, type Names } from '../../stack/names.ts';
 

@@ -1,5 +1,5 @@
-import { ignoredKey } from '../../../lambda/request/request-limit.ts';
-import { reappearedKey } from '../../../lambda/sweep/sign-addendum.ts';
+import { ignoredKey } from '../../../lambda/request/receive.ts';
+import { reappearedKey } from '../../../lambda/sweep/sign-evidence.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import type { Command } from '../command.ts';
 import type { OpsContext } from '../context.ts';

@@ -3,9 +3,8 @@ import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-s
 import { callDeadline, patientTimeouts } from '../../../lambda/aws/clients.ts';
 import { receiptKey, textOf } from '../../../lambda/aws/dynamodb-items.ts';
 import { tableKeys } from '../../../lambda/aws/table-layout.ts';
-import { parseReceiptRow } from '../../../lambda/receipts/parse-rows.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import { asStoreFailure } from '../../../lambda/receipts/store.ts';
+import { asStoreFailure, parseReceiptRow } from '../../../lambda/receipts/rows.ts';
 
 /** Reads every receipt, unordered and without a snapshot. Throws `unavailable` if the store cannot be reached. */
 export type ScanReceipts = (unreadable: () => void) => AsyncIterable<Receipt>;

@@ -1,4 +1,4 @@
-import { isDelayed } from '../../../lambda/receipts/preview.ts';
+import { pinsKeptUntil } from '../../../lambda/receipts/closing.ts';
 import {
   hasRefusedLookUps,
   isFinal,
@@ -7,7 +7,7 @@ import {
   type Receipt,
   wrongCustomerDeleted,
 } from '../../../lambda/receipts/receipt.ts';
-import { pinsKeptUntil } from '../../../lambda/receipts/verification.ts';
+import { isDelayed } from '../../../lambda/receipts/transitions.ts';
 import type { OpsContext } from '../context.ts';
 import { maxCustomers } from '../decide/decide.ts';
 import { isoSeconds } from '../terminal.ts';
@@ -44,7 +44,7 @@ function stepOfClosed(receipt: Receipt, { now }: OpsContext): NextStep {
   };
 }
 
-/** An open receipt is tried again without a command, unless a pause holds it. A delayed one can still be refused. */
+/** An open receipt is tried again without a command, unless a pause stops it. A delayed one can still be refused. */
 async function stepOfOpen(receipt: Receipt, context: OpsContext): Promise<NextStep> {
   const { pauses, facts } = await readHolding(receipt, context);
   const resume = pauses.map(scope => `npm run ops -- resume ${scope} ${why}`);

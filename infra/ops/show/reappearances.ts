@@ -1,5 +1,5 @@
+import type { PublicKey } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { PublicKey } from '../../../lambda/receipts/signer.ts';
 import type { OpsContext } from '../context.ts';
 import { isoSeconds, oneLine, toned } from '../terminal.ts';
 import { type SignatureVerdict, verifyAddendum } from './signed-evidence.ts';

@@ -1,6 +1,6 @@
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
-import { isDelayed } from '../../../lambda/receipts/preview.ts';
 import { dueAtOf, hasRefusedLookUps, isFinal, isHeld, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { isDelayed } from '../../../lambda/receipts/transitions.ts';
 import { reasonOf, usedPercent } from '../receipts.ts';
 import { isoSeconds, oneLine, toned } from '../terminal.ts';
 import { auditAnswers } from './audit-report.ts';
@@ -60,7 +60,7 @@ function stateLines(receipt: Receipt, now: number): readonly string[] {
   if (isFinal(state)) return [state];
   const used = `due at ${isoSeconds(dueAtOf(receipt))}, ${usedPercent(receipt, now)} % of the time used`;
   const isDecided = nextAttemptAt === undefined || state === 'needs-review';
-  const at = isDelayed(receipt, now) ? (receipt.heldUntil ?? 0) : (nextAttemptAt ?? 0);
+  const at = isDelayed(receipt, now) ? (receipt.delayedUntil ?? 0) : (nextAttemptAt ?? 0);
   const next = isHeld(receipt) ? 'the legal hold' : isDecided ? 'a decision' : isoSeconds(at);
   return [`${state}: ${reasonOf(receipt)}`, `next attempt: after ${next}; ${used}`, ...lookUpLines(receipt)];
 }

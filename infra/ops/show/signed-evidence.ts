@@ -1,10 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { parseJson } from '../../../lambda/io/json.ts';
-import { evidenceDigest } from '../../../lambda/receipts/addendum.ts';
-import { type Evidence, evidenceFrom, evidenceOf } from '../../../lambda/receipts/evidence.ts';
+import {
+  addendumType,
+  type Evidence,
+  evidenceDigest,
+  evidenceFrom,
+  evidenceOf,
+  type PublicKey,
+} from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import { addendumType, type PublicKey } from '../../../lambda/receipts/signer.ts';
 import { isSignedBy, thumbprint } from '../verify/verify-evidence.ts';
 
 /** The signed evidence of a receipt. */

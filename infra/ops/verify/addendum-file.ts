@@ -2,9 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { parseJson } from '../../../lambda/io/json.ts';
-import { evidenceDigest } from '../../../lambda/receipts/addendum.ts';
-import { issuer } from '../../../lambda/receipts/evidence.ts';
-import { addendumType } from '../../../lambda/receipts/signer.ts';
+import { addendumType, evidenceDigest, issuer } from '../../../lambda/receipts/evidence.ts';
 import { type EvidenceKeys, unknownFormat, verifyJws } from './verify-evidence.ts';
 
 const statement = v.looseObject({

@@ -74,7 +74,7 @@ async function runOnce(scenario: AwaitScenario, crash?: { at: number; when: 'cra
     projects,
     callsPerMinute,
     residue,
-    limits: { holdSeconds: residue ? 1 : 0 },
+    limits: { delaySeconds: residue ? 1 : 0 },
     mix: (port, verb) => {
       calls.push(`${port} ${verb}`);
       const count = counts.get(port) ?? 0;

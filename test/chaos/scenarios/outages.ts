@@ -1,5 +1,5 @@
 import { isFinal } from '../../../lambda/receipts/receipt.ts';
-import { storeUnavailable } from '../../../lambda/receipts/store.ts';
+import { storeUnavailable } from '../../../lambda/receipts/rows.ts';
 import { calm, type Mix } from '../support/faults.ts';
 import { exceeded, mostInWindow, type Outcome, throttledCalls } from '../support/measures.ts';
 import { registryOf } from '../support/population.ts';

@@ -25,7 +25,7 @@ interface Records {
  * listed at that time, never a 0 for what could not be counted; each deletion must have its counts or their reasons.
  */
 export async function runResidues(seed: number, count: number, mix: Mix): Promise<Outcome> {
-  const sim = openSimulation({ seed, mix, callsPerMinute: 60_000, residue: true, limits: { holdSeconds: 1 } });
+  const sim = openSimulation({ seed, mix, callsPerMinute: 60_000, residue: true, limits: { delaySeconds: 1 } });
   const { deliveries, records } = requestsWithRecords(sim, count, count * 500, ['source', 'email', 'several']);
   await runSimulation(sim, { deliveries, oddSweeps: 0.03, atLeast: 2 * hour, longest: 30 * 24 * hour });
   await verify(sim);
@@ -56,7 +56,7 @@ const callsPerMinute = 100;
 const spareMs = 10_000;
 
 async function backlogMs(seed: number, count: number, residue: boolean) {
-  const limits = { holdSeconds: 1 };
+  const limits = { delaySeconds: 1 };
   const sim = openSimulation({ seed, mix: calm, callsPerMinute, residue, limits });
   const { deliveries } = requestsWithRecords(sim, count, 1000, ['source']);
   await runSimulation(sim, { deliveries, oddSweeps: 0, longest: 30 * 24 * hour });

@@ -1,15 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { openSqliteStore } from '../../../infra/local/sqlite-store.ts';
-import {
-  acceptedAppIdHmac,
-  createReceipt,
-  isFinal,
-  needsNoPersonalData,
-  type Receipt,
-} from '../../../lambda/receipts/receipt.ts';
-import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
-import { updateReceipt } from '../../../lambda/receipts/store.ts';
+import { needsNoPersonalData } from '../../../lambda/receipts/closing.ts';
+import { acceptedAppIdHmac, createReceipt, isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
+import { type ReceiptStore, updateReceipt } from '../../../lambda/receipts/store.ts';
 import { type Outcome, propertyViolations } from '../support/measures.ts';
 import { anyStep, projects, type Step } from '../support/rule-steps.ts';
 import { erasurePart } from '../support/watched-store.ts';
@@ -75,14 +69,14 @@ class Command implements fc.AsyncCommand<Model, Real> {
   async run(model: Model, real: Real): Promise<void> {
     const { age, laterMs, change } = this.step;
     real.now += laterMs;
-    const held = real.versions.at(-1 - (age % real.versions.length)) ?? model.before;
-    await updateReceipt(real.store, held, change(held, real.now), next => ({
+    const own = real.versions.at(-1 - (age % real.versions.length)) ?? model.before;
+    await updateReceipt(real.store, own, change(own, real.now), next => ({
       deletePersonalData: needsNoPersonalData(next),
     }));
-    const after = (await real.store.read(held.id)) ?? model.before;
+    const after = (await real.store.read(own.id)) ?? model.before;
     verifyStep(model.before, after);
     verifyNoMatch(model.before, after, this.step);
-    if (needsNoPersonalData(after) && (await real.store.readPersonalData(held.id)) !== undefined)
+    if (needsNoPersonalData(after) && (await real.store.readPersonalData(own.id)) !== undefined)
       throw new Error('personal data is kept although nothing needs it');
     model.before = after;
     real.versions.push(after);

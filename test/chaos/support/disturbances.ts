@@ -75,10 +75,10 @@ export function simulatePauses(sim: Simulation, within: number): readonly PauseP
     time.in(at, async () => {
       const scope = random.pick<PauseScope>(['all', 'platform:ketch', project]);
       if (!(await pause(scope, why(), stores.control))) return;
-      const held: PausePeriod = { scope, from: time.now() + attemptMs, until: Number.POSITIVE_INFINITY };
-      all.push(held);
+      const period: PausePeriod = { scope, from: time.now() + attemptMs, until: Number.POSITIVE_INFINITY };
+      all.push(period);
       time.in(random.between(3 * minute, 20 * minute), () => {
-        held.until = time.now();
+        period.until = time.now();
         void resume(scope, why(), stores.control);
       });
     });
@@ -89,10 +89,10 @@ export function simulatePauses(sim: Simulation, within: number): readonly PauseP
 /** Checks that nothing was deleted during a pause. Here every request uses the paused project. */
 export function verifyPauses({ voucherify, truth }: Simulation, all: readonly PausePeriod[]): void {
   for (const { customerId, at } of voucherify.sandbox.deletions()) {
-    const held = all.find(({ from, until }) => at > from && at < until);
-    if (held === undefined || truth.wasRemovedByOthers(customerId)) continue;
+    const broken = all.find(({ from, until }) => at > from && at < until);
+    if (broken === undefined || truth.wasRemovedByOthers(customerId)) continue;
     truth.violated(
-      `${customerId} was deleted although ${held.scope} was paused`,
+      `${customerId} was deleted although ${broken.scope} was paused`,
       truth.requestsFor(customerId)[0]?.uid,
     );
   }

@@ -1,7 +1,7 @@
 import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
 import type { HttpCall, HttpResult } from '../../../lambda/io/http-client.ts';
 import type { Log } from '../../../lambda/io/log.ts';
-import type { Signer } from '../../../lambda/receipts/signer.ts';
+import type { Signer } from '../../../lambda/receipts/evidence.ts';
 import type { ReceiptStore } from '../../../lambda/receipts/store.ts';
 import type { Settings } from '../../../lambda/settings.ts';
 import type { ChooseFault, Port } from './faults.ts';

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { localKeys } from '../../../infra/local/embedded-secrets.ts';
 import { openSandbox } from '../../../infra/local/sandbox/sandbox.ts';
-import { parseReceiptRow } from '../../../lambda/receipts/parse-rows.ts';
+import { parseReceiptRow } from '../../../lambda/receipts/rows.ts';
 import type { TestRequest } from './requests.ts';
 import { uidOf } from './watched-store.ts';
 

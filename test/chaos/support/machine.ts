@@ -1,6 +1,6 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
 import { cachedSecrets } from '../../../lambda/io/secret-cache.ts';
-import { storeUnavailable } from '../../../lambda/receipts/store.ts';
+import { storeUnavailable } from '../../../lambda/receipts/rows.ts';
 import { createServices, type Services } from '../../../lambda/services.ts';
 import { type Environment, type Lifecycle, never, newLifecycle } from './environment.ts';
 import { type Port, takesEffect, throws } from './faults.ts';

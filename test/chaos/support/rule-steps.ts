@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { claimCallback, recordCallback } from '../../../lambda/receipts/callback-state.ts';
+import { claimCallback, recordCallback } from '../../../lambda/receipts/closing.ts';
 import { markAnsweredInProgress, type Receipt, recordPins, requestReview } from '../../../lambda/receipts/receipt.ts';
 import { type ProjectResult, recordAttempt } from '../../../lambda/receipts/record-attempt.ts';
 import {
@@ -22,7 +22,7 @@ export interface Step {
   readonly age: number;
   readonly laterMs: number;
   /** Returns the change to apply to the current receipt. */
-  readonly change: (held: Receipt, now: number) => (current: Receipt) => Receipt | undefined;
+  readonly change: (own: Receipt, now: number) => (current: Receipt) => Receipt | undefined;
   /** The results that it records, by project. */
   readonly results?: Readonly<Record<string, ProjectResult>>;
 }
@@ -96,9 +96,9 @@ const pinning = fc
   .map(
     ([project, added, refused]): StepChange => [
       `pin ${added} in ${project}, ${refused.length} refused`,
-      held => {
-        const known = held.projects[project]?.pins ?? 0;
-        return current => recordPins(current, held.claims, project, known + added, { known, refused });
+      own => {
+        const known = own.projects[project]?.pins ?? 0;
+        return current => recordPins(current, own.claims, project, known + added, { known, refused });
       },
     ],
   );
@@ -114,9 +114,9 @@ function recording(): fc.Arbitrary<StepChange> {
     .chain(some => fc.record(Object.fromEntries(some.map(project => [project, result(project)]))));
   return fc.tuple(results, fc.boolean()).map(([found, repliesNow]): StepChange => {
     const kinds = Object.entries(found).map(([project, { kind }]) => `${kind} in ${project}`);
-    const change: Step['change'] = (held, now) => current =>
+    const change: Step['change'] = (own, now) => current =>
       recordAttempt(current, {
-        generation: held.claims,
+        claim: own.claims,
         results: found,
         now,
         retryAt: now + 30_000,

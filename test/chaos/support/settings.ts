@@ -59,7 +59,7 @@ export function settingsOf(options: QuotaOptions, projects: readonly string[], c
       ketch: ketchSection,
       shopify: shopifySection,
       prompt: withdrawableSection,
-      delayed: { ...withdrawableSection, holdSeconds: 120 },
+      delayed: { ...withdrawableSection, delaySeconds: 120 },
     },
     limits: { requestsPerHour: 1_000_000, ...limits },
     ...(reappearance && { reappearance }),

@@ -1,9 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { VersionedStore } from '../../../lambda/control/versioned-store.ts';
-import { addendumId } from '../../../lambda/receipts/addendum.ts';
-import { oldestFirst, parsePartition, partitionOf } from '../../../lambda/receipts/partitions.ts';
+import { addendumId } from '../../../lambda/receipts/evidence.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { Addendum } from '../../../lambda/receipts/row-schemas.ts';
+import { oldestFirst, parsePartition, partitionOf } from '../../../lambda/receipts/rows.ts';
 import type { PersonalData, ReceiptStore } from '../../../lambda/receipts/store.ts';
 import type { Stores } from './environment.ts';
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { needsVerification } from '../../../lambda/receipts/closing.ts';
 import { isFinal, type Receipt } from '../../../lambda/receipts/receipt.ts';
 import type { ReceiptStore, SideWrites } from '../../../lambda/receipts/store.ts';
-import { needsVerification } from '../../../lambda/receipts/verification.ts';
 import type { Truth } from './truth.ts';
 
 /** All completed writes, and the number of receipts in each queue. */

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import * as v from 'valibot';
-import { issuer } from '../../../lambda/receipts/evidence.ts';
-import { evidenceType, keySet } from '../../../lambda/receipts/signer.ts';
+import { evidenceType, issuer, keySet } from '../../../lambda/receipts/evidence.ts';
 import type { Checks } from '../support/checks.ts';
 import type { Harness } from '../support/harness.ts';
 import { callback, deleteRequest, resultOf, send, tick } from '../support/messages.ts';

@@ -4,9 +4,9 @@ import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import * as v from 'valibot';
 import { namesOf } from '../../../infra/stack/names.ts';
 import { kmsSigner } from '../../../lambda/aws/kms-signer.ts';
-import { parseReceiptRow } from '../../../lambda/receipts/parse-rows.ts';
+import type { PublicKey } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
-import type { PublicKey } from '../../../lambda/receipts/signer.ts';
+import { parseReceiptRow } from '../../../lambda/receipts/rows.ts';
 import { emulated } from '../../support/moto.ts';
 import type { Assembly } from './assembly.ts';
 import { type Deployment, deploy } from './deployment.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { seededCustomers } from '../../../infra/local/sandbox/seeded-customers.ts';
-import type { ManualEvent } from '../../../lambda/request/manual-event.ts';
+import type { ManualEvent } from '../../../lambda/request/receive-manual.ts';
 import { webhookHandler } from '../../../lambda/webhook.ts';
 import { type Answer, contextWith } from '../../support/event.ts';
 import { edited, edits, scalarsIn } from '../support/edits.ts';

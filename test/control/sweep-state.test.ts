@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readHeartbeat, writeHeartbeat } from '../../lambda/control/heartbeat.ts';
+import { readHeartbeat, writeHeartbeat } from '../../lambda/control/sweep-state.ts';
 import { createHarness, type Harness, one, start } from '../support/harness.ts';
 import { memoryRows } from '../support/memory-rows.ts';
 import { response } from '../support/voucherify-responses.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isErasePartition, oldestFirst, parsePartition, partitionName } from '../../lambda/receipts/partitions.ts';
+import { isErasePartition, oldestFirst, parsePartition, partitionName } from '../../lambda/receipts/rows.ts';
 
 describe('partition of the queue erase', () => {
   test('name: says the platform and the projects in any order', () => {
