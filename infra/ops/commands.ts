@@ -1,27 +1,25 @@
 import { commonOptions } from './args.ts';
-import type { Command, OfflineCommand } from './command.ts';
 import { completionCommand } from './completion.ts';
-import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
-import { eraseAgainCommand } from './decide/erase-again.ts';
+import type { Command, OfflineCommand } from './context.ts';
+import { acceptPartialCommand, eraseAgainCommand, refuseCommand, retryCommand } from './decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { eraseCommand } from './erase/erase.ts';
-import { explainCommand } from './explain/explain.ts';
+import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
-import { findCommand } from './find/find.ts';
+import { findCommand } from './find.ts';
 import { holdCommand, holdsCommand, releaseCommand } from './holds.ts';
-import { initCommand } from './init/init.ts';
-import { jwksCommand } from './jwks.ts';
+import { initCommand } from './init.ts';
 import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
 import { previewCommand } from './preview.ts';
 import { recipesCommand } from './recipes.ts';
 import { reportCommand } from './report/report.ts';
 import { restoreCheckCommand } from './restore-check.ts';
-import { secretCommand } from './secret/secret.ts';
+import { secretCommand } from './secret.ts';
 import { showCommand } from './show/show.ts';
 import { tryCommand } from './smoke/smoke-test.ts';
 import { wrapLine } from './terminal.ts';
-import { verifyCommand } from './verify/verify.ts';
+import { jwksCommand, verifyCommand } from './verify.ts';
 
 /** One line for each command. */
 export const commands: Readonly<Record<string, Command | OfflineCommand>> = {

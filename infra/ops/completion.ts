@@ -1,6 +1,6 @@
 import { OpsUsageError } from './args.ts';
-import type { OfflineCommand } from './command.ts';
-import { executableName } from './invocation.ts';
+import type { OfflineCommand } from './context.ts';
+import { executableName } from './terminal.ts';
 
 /** The parts of a command that a shell completes. */
 type CommandTable = Readonly<Record<string, Pick<OfflineCommand, 'summary' | 'options'>>>;

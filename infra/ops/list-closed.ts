@@ -1,11 +1,15 @@
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
-import { numberOf, OpsUsageError, type ParsedArgs } from './args.ts';
-import { closedCells, closedColumns, closedFilterOf, closedReceipts } from './closed-receipts.ts';
+import { numberOf, OpsUsageError, type ParsedArgs, shortId } from './args.ts';
+import {
+  checkPlatform,
+  closedCells,
+  closedColumns,
+  closedFilterOf,
+  closedReceipts,
+  periodText,
+} from './closed-receipts.ts';
 import type { OpsContext } from './context.ts';
 import { csvRecord } from './csv.ts';
-import { shortId } from './ids.ts';
-import { periodText } from './period.ts';
-import { checkPlatform } from './platform-option.ts';
 import { shortName } from './receipts.ts';
 import { counted, isoSeconds, type Output, tableLines } from './terminal.ts';
 

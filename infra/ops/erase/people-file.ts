@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { ManualRequest } from '../../../lambda/request/manual-event.ts';
 import { OpsUsageError } from '../args.ts';
+import { type CsvRow, parseCsv } from '../csv.ts';
 import { type ManualIdentifier, type ManualKind, manualKinds, mistakeOf } from '../identifiers.ts';
 import { counted } from '../terminal.ts';
-import { type CsvRow, parseCsv } from './csv.ts';
 
 /** A request of the file, and the line where it is. */
 export interface Person {

@@ -1,4 +1,4 @@
-import type { TimelinePart } from './timeline.ts';
+import type { TimelinePart } from './figures.ts';
 
 /** The parts of a bar, from below, with a text for people. */
 export const groups = [

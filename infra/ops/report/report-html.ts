@@ -1,10 +1,9 @@
+import { type Period, periodText } from '../closed-receipts.ts';
 import { dateText, escapeHtml, htmlFile } from '../html.ts';
-import { type Period, periodText } from '../period.ts';
 import { isoSeconds } from '../terminal.ts';
 import { daysChart, groups, requestsChart } from './charts.ts';
-import type { Figures } from './figures.ts';
+import type { Figures, TimelinePart } from './figures.ts';
 import type { ReportLine } from './report-lines.ts';
-import type { TimelinePart } from './timeline.ts';
 
 /** What a report as a page says. */
 export interface ReportPage {

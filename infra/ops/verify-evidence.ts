@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import * as v from 'valibot';
-import { parseJson } from '../../../lambda/io/json.ts';
-import { type Evidence, evidenceFrom, issuer } from '../../../lambda/receipts/evidence.ts';
-import { evidenceType, keySet, type PublicKey, publicKeyOf } from '../../../lambda/receipts/signer.ts';
+import { parseJson } from '../../lambda/io/json.ts';
+import { type Evidence, evidenceFrom, issuer } from '../../lambda/receipts/evidence.ts';
+import { evidenceType, keySet, type PublicKey, publicKeyOf } from '../../lambda/receipts/signer.ts';
 
 /** The public keys of a key set, by their thumbprint (RFC 7638), which is the `kid` of evidence. */
 export type EvidenceKeys = ReadonlyMap<string, PublicKey>;
