@@ -1,9 +1,8 @@
 import { registerHooks } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { instrument, type TracedFunction } from './instrument.ts';
 import { runTool } from './run-tool.ts';
-import { countTrace, filesOf, linesOf, stretchesOf } from './trace-figures.ts';
+import { countTrace, filesOf, instrument, linesOf, stretchesOf, type TracedFunction } from './trace.ts';
 
 const help = `Sends one Ketch erasure request through the handler that Lambda runs, over local
 services (SQLite, a sandbox Voucherify, no network), and prints how much of
