@@ -33,10 +33,16 @@ import {
 } from '../local/index.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../stack/names.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
-import { type Deployment, readDeployment } from './deployment.ts';
+import {
+  type Deployment,
+  type ProtectTables,
+  protectTables,
+  readDeployment,
+  readTableStatus,
+  type TableStatus,
+} from './deployment.ts';
 import { invokeWebhook, type SendManual, sendToLocalRun } from './erase/send-manual.ts';
 import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/scan-receipts.ts';
-import { type ProtectTables, protectTables, readTableStatus, type TableStatus } from './table-status.ts';
 import type { Output } from './terminal.ts';
 
 /** The data folder of a local run, as `DATA_DIR` names it; `run` is set while `npm start` is running. */

@@ -2,9 +2,8 @@ import { type PauseScope, readPausedScopes, scopesOf } from '../../lambda/contro
 import { isDelayed } from '../../lambda/receipts/preview.ts';
 import { dueAtOf, isClosingDecided, type Receipt, type ReceiptQueue } from '../../lambda/receipts/receipt.ts';
 import { numberOf, OpsUsageError, type ParsedArgs, shortId } from './args.ts';
-import { checkPlatform, closedHelp, closedOptions, periodOptions } from './closed-receipts.ts';
+import { checkPlatform, closedHelp, closedOptions, listClosed, periodOptions } from './closed-receipts.ts';
 import type { Command, OpsContext } from './context.ts';
-import { listClosed } from './list-closed.ts';
 import { readReceipts, reasonOf, usedPercent } from './receipts.ts';
 import { isoSeconds, type Output, shortSpan, span, tableLines, toned } from './terminal.ts';
 

@@ -1,7 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { stripTypeScriptTypes } from 'node:module';
 import { describe, expect, test } from 'vitest';
-import { countTrace, filesOf, instrument, linesOf, stretchesOf, type TracedFunction } from '../../infra/tools/trace.ts';
+import {
+  countTrace,
+  filesOf,
+  instrument,
+  linesOf,
+  stretchesOf,
+  type TracedFunction,
+} from '../../infra/tools/trace-request.ts';
 
 /** Runs JavaScript or TypeScript with recorded calls; `result` is an expression at its end. */
 function traced(source: string, result: string): { readonly names: readonly string[]; readonly result: unknown } {

@@ -8,7 +8,7 @@ import { parseCommandArgs } from '../../infra/ops/args.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
 import { parseCsv } from '../../infra/ops/csv.ts';
 import { eraseCommand, eraseOne } from '../../infra/ops/erase/erase.ts';
-import { readPeople } from '../../infra/ops/erase/people-file.ts';
+import { readPeople } from '../../infra/ops/erase/erase-file.ts';
 import { warnOfLimit } from '../../infra/ops/erase/requests.ts';
 import { invokeWebhook, type SendManual, sendToLocalRun } from '../../infra/ops/erase/send-manual.ts';
 import { processOutput } from '../../infra/ops/terminal.ts';

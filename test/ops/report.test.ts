@@ -12,12 +12,13 @@ import {
   emptyTally,
   emptyTimeline,
   figuresOf,
+  printLines,
+  reportLines,
   sortedDays,
   type Tally,
   timelineParts,
 } from '../../infra/ops/report/figures.ts';
 import { reportHtml } from '../../infra/ops/report/report-html.ts';
-import { printLines, reportLines } from '../../infra/ops/report/report-lines.ts';
 import { type ScanReceipts, scanDynamodb, scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';

@@ -5,9 +5,8 @@ import type { Services } from '../../../lambda/services.ts';
 import { alarmFor, alarmTexts } from '../../stack/alarm-catalog.ts';
 import type { Outage, Sandbox, SandboxCustomer } from '../sandbox/sandbox.ts';
 import { localCustomers } from '../sandbox/seeded-customers.ts';
-import type { Journal, SeenReceipt } from './journal.ts';
+import { type Journal, type SeenReceipt, stepsOf } from './journal.ts';
 import { type MessageSource, messageSourceOf, type PlatformMessage } from './platform-messages.ts';
-import { stepsOf } from './steps.ts';
 
 export interface PageStateOptions {
   readonly services: Services;

@@ -7,10 +7,10 @@ import {
   findErasable,
   type ListRequest,
   listCustomers,
+  logDeletion,
   removeCustomer,
   upsertCustomer,
-} from './customers-table.ts';
-import { logDeletion } from './database.ts';
+} from './database.ts';
 import { badRequest, customerNotFound, jsonAnswer, jsonObjectOf, type SandboxAnswer } from './responses.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { Caller } from './authenticate.ts';
 import { grantToken } from './authenticate.ts';
 import { isoNow, requestId, type SandboxContext } from './context.ts';
 import { customerBody, type StoredCustomer } from './customer.ts';
-import { findCustomer, softDeleteCustomer } from './customers-table.ts';
+import { findCustomer, softDeleteCustomer } from './database.ts';
 import {
   type RecordKind,
   respondToActivity,

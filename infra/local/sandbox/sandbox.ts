@@ -11,8 +11,16 @@ import {
   type SandboxKey,
 } from './context.ts';
 import { customerBody, type SandboxCustomer, type StoredCustomer } from './customer.ts';
-import { allCustomers, softDeleteCustomer, upsertCustomer } from './customers-table.ts';
-import { type LoggedCall, type LoggedDeletion, loggedCalls, loggedDeletions, openDatabase } from './database.ts';
+import {
+  allCustomers,
+  type LoggedCall,
+  type LoggedDeletion,
+  loggedCalls,
+  loggedDeletions,
+  openDatabase,
+  softDeleteCustomer,
+  upsertCustomer,
+} from './database.ts';
 import { sandboxResponse } from './respond.ts';
 import type { SandboxAnswer, SandboxRequest } from './responses.ts';
 

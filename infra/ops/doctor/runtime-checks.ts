@@ -3,7 +3,7 @@ import { readPausedScopes } from '../../../lambda/control/pauses.ts';
 import { needsOperator, type PullState, readPull } from '../../../lambda/control/pull-state.ts';
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import { deadlineUsedPercent, type Receipt, type ReceiptQueue } from '../../../lambda/receipts/receipt.ts';
-import { type TableStatus, tableProblems } from '../table-status.ts';
+import { type TableStatus, tableProblems } from '../deployment.ts';
 import { isoSeconds } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './check.ts';
 

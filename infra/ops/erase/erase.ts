@@ -9,8 +9,7 @@ import { identifierOptions, readIdentifiers } from '../identifiers.ts';
 import { reasonOf } from '../receipts.ts';
 import { nextStepFor } from '../show/receipt-view.ts';
 import { type Output, toned } from '../terminal.ts';
-import { eraseFile } from './erase-file.ts';
-import { maxPeople } from './people-file.ts';
+import { eraseFile, maxPeople } from './erase-file.ts';
 import { type AskedBy, type EraseInput, receiptIds, senderOf } from './requests.ts';
 
 export const eraseCommand: Command = {

@@ -4,9 +4,19 @@ import { OpsUsageError, type ParsedArgs } from '../args.ts';
 import { isIn, type Period, periodHelp, periodOf, periodOptions } from '../closed-receipts.ts';
 import type { Command, OpsContext } from '../context.ts';
 import { dayMs, type Output } from '../terminal.ts';
-import { addTo, addToTimeline, emptyTally, emptyTimeline, sortedDays, type Tally, timelineParts } from './figures.ts';
+import {
+  addTo,
+  addToTimeline,
+  type DailyCounts,
+  emptyTally,
+  emptyTimeline,
+  printLines,
+  reportLines,
+  sortedDays,
+  type Tally,
+  timelineParts,
+} from './figures.ts';
 import { reportHtml } from './report-html.ts';
-import { type DailyCounts, printLines, reportLines } from './report-lines.ts';
 
 export const reportCommand: Command = {
   summary: 'count requests of a period, for the yearly metrics of the CCPA',
