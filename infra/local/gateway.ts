@@ -2,8 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { finished } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
+import * as v from 'valibot';
 import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gateway.ts';
-import type { ServePage } from './page/page.ts';
+import { parseJson } from '../../lambda/io/json.ts';
+import type { ManualEvent } from '../../lambda/request/receive-manual.ts';
+import type { WebhookHandler } from '../../lambda/webhook.ts';
+import { isFromThisPage, type ServePage } from './page/page.ts';
+import { manualRoutePath } from './run-file.ts';
 
 /** The webhook's Lambda timeout with the default answer budget, and the largest body that API Gateway accepts. */
 const timeoutMs = 15_000;
@@ -64,17 +69,18 @@ async function toGatewayEvent(request: IncomingMessage): Promise<GatewayEvent> {
     multiValueQueryStringParameters: query === undefined ? null : { query: [query] },
     requestContext: { domainName: `127.0.0.1:${request.socket.localPort ?? 0}`, path },
     multiValueHeaders,
-    body: (await readBody(request)).toString('base64'),
+    body: (await readBody(request, maxGatewayBytes)).toString('base64'),
     isBase64Encoded: true,
   };
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
+/** Leaves out what comes after so many bytes. */
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += chunk.length;
-    if (size <= maxGatewayBytes) chunks.push(chunk);
+    if (size <= maxBytes) chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
@@ -111,4 +117,45 @@ async function closeServer(server: Server, pending: ReadonlySet<Promise<void>>):
   await Promise.race([Promise.all(pending), setTimeout(timeoutMs, undefined, { ref: false })]);
   server.closeAllConnections();
   await end;
+}
+
+/** More than the longest event with the longest identifiers, in bytes. */
+const maxManualBytes = 262_144;
+
+const manualBody = v.object({ manual: v.unknown() });
+
+/**
+ * Creates the route for requests by hand of a local run with a sandbox. It refuses web pages of another origin, as
+ * the routes of the page do.
+ */
+export function createManualRoute(handler: WebhookHandler): ServePage {
+  return (request, response) => {
+    if (request.method !== 'POST' || request.url !== manualRoutePath) return false;
+    if (isFromThisPage(request, request.socket.localPort ?? 0)) void exchangeManual(handler, request, response);
+    else answer(response, 403, { message: 'only the operator’s tool may do this' });
+    return true;
+  };
+}
+
+async function exchangeManual(
+  handler: WebhookHandler,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    const { manual } = v.parse(
+      manualBody,
+      parseJson((await readBody(request, maxManualBytes)).toString('utf8'))?.value,
+    );
+    // The handler checks the event as it does in Lambda; no other key of the body gets there.
+    const event = { manual } as ManualEvent;
+    answer(response, 200, await handler(event, contextUntil(performance.now() + timeoutMs)));
+  } catch (error) {
+    answer(response, error instanceof v.ValiError ? 400 : 502, { message: 'it failed' });
+  }
+}
+
+function answer(response: ServerResponse, status: number, reply: object): void {
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+  response.end(JSON.stringify(reply));
 }

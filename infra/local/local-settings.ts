@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { Send } from '../../lambda/io/http-client.ts';
 import { isGeneric } from '../../lambda/platforms/index.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
 
@@ -42,4 +43,12 @@ export function parseDemoSettings(ketchUrl: string): Settings {
   // A larger plan than the smallest one, so that the sweep does not wait long for its quota.
   const projects = { main: { baseUrl: 'https://api.voucherify.io', callsPerMinute: 2000 } };
   return parseSettings(JSON.stringify({ projects, platforms: { ketch } }), 'local');
+}
+
+/** Returns a client that calls this machine only: a local run with fictitious customers must not call a real platform. */
+export function onlyToLoopback(send: Send): Send {
+  return async call =>
+    call.url.hostname === '127.0.0.1'
+      ? send(call)
+      : { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };
 }

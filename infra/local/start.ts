@@ -1,7 +1,6 @@
-import { announcement } from './announcement.ts';
 import { localHelp, readAssignments, readLocalOptions, UsageError } from './options.ts';
-import { readableLine } from './readable-log.ts';
 import { startLocalRun } from './run.ts';
+import { announcement, readableLine } from './start-output.ts';
 
 const args = process.argv.slice(2);
 const assigned = readAssignments(args.filter(argument => argument !== '--help'));

@@ -1,27 +1,24 @@
-import { commonOptions } from './args.ts';
-import type { Command, OfflineCommand } from './command.ts';
-import { completionCommand } from './completion.ts';
-import { acceptPartialCommand, refuseCommand, retryCommand } from './decide/decide.ts';
-import { eraseAgainCommand } from './decide/erase-again.ts';
+import { commonOptions, OpsUsageError } from './args.ts';
+import type { Command, OfflineCommand } from './context.ts';
+import { acceptPartialCommand, eraseAgainCommand, refuseCommand, retryCommand } from './decide.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { eraseCommand } from './erase/erase.ts';
-import { explainCommand } from './explain/explain.ts';
+import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
-import { findCommand } from './find/find.ts';
+import { findCommand } from './find.ts';
 import { holdCommand, holdsCommand, releaseCommand } from './holds.ts';
-import { initCommand } from './init/init.ts';
-import { jwksCommand } from './jwks.ts';
+import { initCommand } from './init.ts';
 import { listCommand } from './list.ts';
 import { pauseCommand, pausesCommand, resumeCommand } from './pause.ts';
 import { previewCommand } from './preview.ts';
 import { recipesCommand } from './recipes.ts';
 import { reportCommand } from './report/report.ts';
 import { restoreCheckCommand } from './restore-check.ts';
-import { secretCommand } from './secret/secret.ts';
+import { secretCommand } from './secret.ts';
 import { showCommand } from './show/show.ts';
 import { tryCommand } from './smoke/smoke-test.ts';
-import { wrapLine } from './terminal.ts';
-import { verifyCommand } from './verify/verify.ts';
+import { executableName, wrapLine } from './terminal.ts';
+import { jwksCommand, verifyCommand } from './verify.ts';
 
 /** One line for each command. */
 export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
@@ -51,7 +48,7 @@ export const commands: Readonly<Record<string, Command | OfflineCommand>> = {
   explain: explainCommand,
   recipes: recipesCommand,
   'restore-check': restoreCheckCommand,
-  completion: completionCommand(() => commands, Object.keys(commonOptions)),
+  completion: completionCommand(),
 };
 
 export const commonHelp = `  --stage NAME    the stage, as deployed with -c stage=NAME
@@ -79,4 +76,71 @@ ${lines.join('\n')}
 ${commonHelp}
 Exit codes: 0 done, 1 something is wrong, 2 usage error, 3 nothing to change.
 `;
+}
+
+const shells = ['bash', 'zsh', 'fish'] as const;
+
+/** Returns the command that prints a completion script. It completes every command, also itself. */
+function completionCommand(): OfflineCommand {
+  return {
+    summary: 'print a script that completes commands in your shell',
+    options: {},
+    help: `npm run ops -- completion bash|zsh|fish
+
+Prints a script for your shell, which completes commands and options. In the
+repository it also defines the command ops, which runs the tool without the
+lines that npm prints.
+
+  eval "$(npm run -s ops -- completion bash)"
+  npm run -s ops -- completion fish | source
+`,
+    runOffline: async ({ positionals }, output) => {
+      const shell = shells.find(one => one === positionals[0]);
+      if (shell === undefined || positionals.length > 1)
+        throw new OpsUsageError('completion: must be bash, zsh or fish');
+      const name = executableName() ?? 'ops';
+      output.print(shell === 'fish' ? fishScript(name) : bashScript(name, shell === 'zsh'));
+      return 0;
+    },
+  };
+}
+
+/** In the repository the command runs the tool's script of package.json. */
+function wrapper(command: string): string {
+  return `npm run -s --prefix "${process.cwd()}" ops -- ${command}`;
+}
+
+function optionsOf(options: object): readonly string[] {
+  return Object.keys({ ...options, ...commonOptions }).map(option => `--${option}`);
+}
+
+/** `name` is the command that is completed. */
+function bashScript(name: string, isZsh: boolean): string {
+  const cases = Object.entries(commands).map(
+    ([command, { options }]) => `    ${command}) words="${optionsOf(options).join(' ')}" ;;`,
+  );
+  return [
+    ...(isZsh ? ['autoload -U +X compinit && compinit', 'autoload -U +X bashcompinit && bashcompinit'] : []),
+    ...(executableName() === undefined ? [`${name}() { ${wrapper('"$@"')}; }`] : []),
+    '_erasure_ops() {',
+    `  local words="${Object.keys(commands).join(' ')}"`,
+    `  if [ "$COMP_CWORD" -gt 1 ]; then case "\${COMP_WORDS[1]}" in`,
+    ...cases,
+    '    *) words="" ;;',
+    '  esac; fi',
+    `  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))`,
+    '}',
+    `complete -o default -F _erasure_ops ${name}`,
+  ].join('\n');
+}
+
+function fishScript(name: string): string {
+  const lines = Object.entries(commands).flatMap(([command, { summary, options }]) => [
+    `complete -c ${name} -n __fish_use_subcommand -f -a ${command} -d '${summary.replaceAll("'", "\\'")}'`,
+    ...optionsOf(options).map(
+      option => `complete -c ${name} -n '__fish_seen_subcommand_from ${command}' -l ${option.slice(2)}`,
+    ),
+  ]);
+  const own = executableName() === undefined ? [`function ${name}`, `  ${wrapper('$argv')}`, 'end'] : [];
+  return [...own, ...lines].join('\n');
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -31,11 +32,18 @@ import {
   withSandboxUrls,
 } from '../local/index.ts';
 import { deployedName, type Names, namesOf, secretNames } from '../stack/names.ts';
-import { OpsUsageError } from './args.ts';
-import { type Deployment, readDeployment } from './deployment.ts';
+import { OpsUsageError, type ParsedArgs } from './args.ts';
+import {
+  type Deployment,
+  type ProtectTables,
+  protectTables,
+  readDeployment,
+  readTableStatus,
+  type TableStatus,
+} from './deployment.ts';
 import { invokeWebhook, type SendManual, sendToLocalRun } from './erase/send-manual.ts';
 import { type ScanReceipts, scanDynamodb, scanSqlite } from './report/scan-receipts.ts';
-import { type ProtectTables, protectTables, readTableStatus, type TableStatus } from './table-status.ts';
+import type { Output } from './terminal.ts';
 
 /** The data folder of a local run, as `DATA_DIR` names it; `run` is set while `npm start` is running. */
 export interface LocalFolder {
@@ -158,4 +166,30 @@ export function localContext(environment: Readonly<Record<string, string | undef
     ...(run && { sendManual: sendToLocalRun(run.url) }),
     close: () => store.close(),
   };
+}
+
+interface CommandTexts {
+  /** One line in the overview. */
+  readonly summary: string;
+  /** The whole help text, with examples. */
+  readonly help: string;
+  /** In addition to the common options. */
+  readonly options: ParseArgsOptionsConfig;
+}
+
+/** A command that needs no deployment, such as one that writes a file. */
+export interface OfflineCommand extends CommandTexts {
+  /** As {@link Command.run}, without a deployment. */
+  runOffline(args: ParsedArgs, output: Output): Promise<number>;
+}
+
+/** One command of the operator's tool that works on a deployment or a local run. */
+export interface Command extends CommandTexts {
+  /** Whether the tool first shows where the command works, and as whom. It always does before a decision. */
+  readonly showsIdentity?: true;
+  /**
+   * Returns the exit code: 0 done, 1 something is wrong, 3 nothing to change. Throws `OpsUsageError` for wrong
+   * arguments, and `Failure` when the deployment is unavailable.
+   */
+  run(args: ParsedArgs, context: OpsContext, output: Output): Promise<number>;
 }

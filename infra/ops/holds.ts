@@ -1,12 +1,18 @@
 import { type LegalHold, listLegalHolds, releaseLegalHold, setLegalHold } from '../../lambda/control/legal-holds.ts';
 import { pepperName } from '../../lambda/domain/names.ts';
 import { createPseudonymizer } from '../../lambda/receipts/hmac.ts';
-import { dayOf, decisionHelp, decisionOf, decisionOptions, OpsUsageError, type ParsedArgs } from './args.ts';
-import type { Command } from './command.ts';
-import type { OpsContext } from './context.ts';
-import { identifierOptions, type ManualIdentifier } from './identifiers.ts';
-import { argumentNumber, pickId } from './ids.ts';
-import { readIdentifiers } from './read-identifiers.ts';
+import {
+  argumentNumber,
+  dayOf,
+  decisionHelp,
+  decisionOf,
+  decisionOptions,
+  OpsUsageError,
+  type ParsedArgs,
+  pickId,
+} from './args.ts';
+import type { Command, OpsContext } from './context.ts';
+import { identifierOptions, type ManualIdentifier, readIdentifiers } from './identifiers.ts';
 import { isoSeconds, type Output, oneLine } from './terminal.ts';
 
 export const holdCommand: Command = {

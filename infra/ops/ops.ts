@@ -12,9 +12,8 @@ import { OpsUsageError, parseCommandArgs, targetOptions } from './args.ts';
 import { commands, commonHelp, overview } from './commands.ts';
 import { deployedContext, localContext, type OpsContext } from './context.ts';
 import { identityText, readDeployment } from './deployment.ts';
-import { asInvoked } from './invocation.ts';
 import { defaultSettingsFile } from './packaged-files.ts';
-import { processOutput } from './terminal.ts';
+import { asInvoked, processOutput } from './terminal.ts';
 
 const [name = '--help', ...rest] = process.argv.slice(2);
 process.stdout.on('error', handleOutputError);

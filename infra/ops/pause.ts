@@ -12,8 +12,7 @@ import { didYouMean, manualPlatform } from '../../lambda/domain/names.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import type { ParsedArgs } from './args.ts';
 import { decisionHelp, decisionOf, decisionOptions, OpsUsageError } from './args.ts';
-import type { Command } from './command.ts';
-import type { OpsContext } from './context.ts';
+import type { Command, OpsContext } from './context.ts';
 import { isoSeconds, type Output, oneLine, span } from './terminal.ts';
 
 const scopeHelp = `SCOPE is all, platform:NAME or project:NAME. During a pause, requests are still

@@ -2,11 +2,9 @@ import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { askPreview, isDelayed, type PreviewedProjects } from '../../lambda/receipts/transitions.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
-import type { Command } from './command.ts';
-import type { OpsContext } from './context.ts';
-import { readReceiptLike } from './receipts.ts';
+import type { Command, OpsContext } from './context.ts';
+import { readHolding, readReceiptLike } from './receipts.ts';
 import { isoSeconds, type Output } from './terminal.ts';
-import { readHolding } from './what-holds.ts';
 
 export const previewCommand: Command = {
   summary: 'count what would be deleted, while delaySeconds delays a request',

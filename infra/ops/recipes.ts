@@ -1,11 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import * as v from 'valibot';
 import { resolveSettings } from '../../lambda/platforms/generic/schema.ts';
 import { genericSettings } from '../../lambda/platforms/generic/settings.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
-import type { OfflineCommand } from './command.ts';
+import type { OfflineCommand } from './context.ts';
+import { listRecipes, readRecipe } from './packaged-files.ts';
 import type { Output } from './terminal.ts';
 
 export const recipesCommand: OfflineCommand = {
@@ -23,17 +22,12 @@ a complete settings file. docs/platforms/recipes.md has the steps for each.
   runOffline: async (args, output) => showRecipes(args, output),
 };
 
-/** The recipes of the repository, and those in the folder of the bundled tool. */
-const folders = ['../../docs/platforms/recipes', 'recipes'].map(path => join(import.meta.dirname, path));
-
 function showRecipes({ positionals }: ParsedArgs, output: Output): number {
-  const folder = folders.find(path => existsSync(path));
-  const names = folder === undefined ? [] : readdirSync(folder).map(file => file.replace(/\.json$/, ''));
-  const textOf = (name: string) => readFileSync(join(folder ?? '', `${name}.json`), 'utf8');
+  const names = listRecipes();
   const [name, ...others] = positionals;
   if (name === undefined) {
     printAll(
-      names.map(one => describeRecipe(one, parseSettings(textOf(one), 'deployed'))),
+      names.map(one => describeRecipe(one, parseSettings(readRecipe(one), 'deployed'))),
       output,
     );
     return 0;
@@ -41,7 +35,7 @@ function showRecipes({ positionals }: ParsedArgs, output: Output): number {
   if (others.length > 0 || !names.includes(name)) {
     throw new OpsUsageError(`NAME: must be one of ${names.join(', ')}`);
   }
-  output.print(textOf(name).trimEnd());
+  output.print(readRecipe(name).trimEnd());
   return 0;
 }
 

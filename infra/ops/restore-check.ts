@@ -1,9 +1,8 @@
 import type { Receipt, ReceiptQueue } from '../../lambda/receipts/receipt.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
-import type { Command } from './command.ts';
-import type { OpsContext } from './context.ts';
+import type { Command, OpsContext } from './context.ts';
+import { tableProblems } from './deployment.ts';
 import { readReceipts } from './receipts.ts';
-import { tableProblems } from './table-status.ts';
 import { isoSeconds, type Output, tableLines, toned } from './terminal.ts';
 
 export const restoreCheckCommand: Command = {

@@ -1,7 +1,8 @@
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { shortId } from './ids.ts';
-import { asInvoked, withTarget } from './invocation.ts';
+import { OpsUsageError, shortId } from './args.ts';
 
 /** Returns the lines of standard input without their line endings. */
 export async function* inputLines(): AsyncIterable<string> {
@@ -173,4 +174,75 @@ export function span(ms: number): string {
 /** Formats a duration (milliseconds) in its largest unit. */
 export function shortSpan(ms: number): string {
   return span(ms).replace(/ (min|h|d).*$/, ' $1');
+}
+
+/** Asks one question on the terminal and returns the answer. Throws {@link OpsUsageError} after Ctrl-C or Ctrl-D. */
+export type Ask = (question: string) => Promise<string>;
+
+/** Questions on the terminal, until `close`. */
+export interface Prompt {
+  readonly ask: Ask;
+  close(): void;
+}
+
+/** Opens a prompt; `undefined` if standard input is no terminal, because no user could answer. */
+export function openPrompt(): Prompt | undefined {
+  return process.stdin.isTTY ? promptOn(process.stderr, question => question) : undefined;
+}
+
+/** The same, but answers are not shown while they are typed or pasted. */
+export function openHiddenPrompt(): Prompt | undefined {
+  if (!process.stdin.isTTY) return undefined;
+  const nowhere = new Writable({ write: (_, __, done) => done() });
+  return promptOn(nowhere, question => {
+    process.stderr.write(question);
+    return '';
+  });
+}
+
+/**
+ * Node echoes answers to `echo`. From its creation until `close`, the terminal itself echoes nothing: so it is created
+ * before the first question, and closed after the last one.
+ */
+function promptOn(echo: NodeJS.WritableStream, show: (question: string) => string): Prompt {
+  const lines = createInterface({ input: process.stdin, output: echo, terminal: true, historySize: 0 });
+  return {
+    ask: question =>
+      new Promise((resolve, reject) => {
+        const cancel = () => reject(new OpsUsageError('cancelled: nothing was changed'));
+        lines.once('close', cancel);
+        lines.question(show(question), answer => {
+          lines.off('close', cancel);
+          if (echo !== process.stderr) process.stderr.write('\n');
+          resolve(answer);
+        });
+      }),
+    close: () => lines.close(),
+  };
+}
+
+/** How help and messages write a command of this tool in a clone of the repository. */
+const inRepository = /npm run (?:-s )?ops --/g;
+
+/**
+ * Returns a text with its commands as the user types them: `npm run ops -- …` in the repository, where the tool runs from
+ * its TypeScript source, and the name of the package's executable otherwise.
+ */
+export function asInvoked(text: string, script = process.argv[1] ?? ''): string {
+  const name = executableName(script);
+  return name === undefined ? text : text.replaceAll(inRepository, name);
+}
+
+/** Returns the name of the package's executable; `undefined` in the repository. */
+export function executableName(script = process.argv[1] ?? ''): string | undefined {
+  return script.endsWith('.ts') ? undefined : basename(script).replace(/\.[cm]?js$/, '');
+}
+
+/** Returns a text in which each command of this tool has the options of this process that select where it works. */
+export function withTarget(text: string, options: string): string {
+  if (options === '') return text;
+  return text.replaceAll(
+    /(npm run (?:-s )?ops -- [a-z][a-z-]*)(?! --help)\b/g,
+    `$1 ${options.replaceAll('$', '$$$$')}`,
+  );
 }

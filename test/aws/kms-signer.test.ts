@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { describe, expect, test } from 'vitest';
+import { localSigner } from '../../infra/local/embedded-secrets.ts';
 import { createEvidenceKey } from '../../infra/local/emulator-services.ts';
-import { localSigner } from '../../infra/local/local-signer.ts';
 import { patientTimeouts } from '../../lambda/aws/clients.ts';
 import { kmsSigner, lambdaSigner } from '../../lambda/aws/kms-signer.ts';
 import type { Signer } from '../../lambda/receipts/evidence.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { buildSync } from 'esbuild';
-import { bundles } from '../../infra/tools/bill-of-materials.ts';
+import { bundles } from '../../infra/tools/sbom.ts';
 import type { Assembly } from '../e2e/support/assembly.ts';
 import { markdown } from './statistics.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
-import { bundles } from '../../infra/tools/bill-of-materials.ts';
+import { bundles } from '../../infra/tools/sbom.ts';
 import { findProgram } from '../support/skipped.ts';
 import { everySetting } from './every-setting.ts';
 

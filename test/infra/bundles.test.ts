@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import example from '../../infra/settings.json' with { type: 'json' };
 import { bundlingOf, functionNames } from '../../infra/stack/bundled-function.ts';
-import { bundles } from '../../infra/tools/bill-of-materials.ts';
+import { bundles } from '../../infra/tools/sbom.ts';
 import { awsAdapters } from '../../lambda/aws/aws-services.ts';
 import { lambdaClientOptions } from '../../lambda/aws/clients.ts';
 import { tableKeys } from '../../lambda/aws/table-layout.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { duplicateExports } from '../../infra/tools/duplicate-exports.ts';
+import { duplicateExports } from '../../infra/tools/exported-names.ts';
 
 /** What is shared when one file has the text and another one exports the function `shared`. */
 function sharedWith(text: string): readonly string[] {

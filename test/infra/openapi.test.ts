@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { openApiDocument } from '../../infra/tools/openapi-document.ts';
+import { openApiDocument } from '../../infra/tools/openapi.ts';
 import { signedHeaders } from '../../lambda/authentication/signed-body.ts';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
 import { parseSettings, type Settings } from '../../lambda/settings.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { localSigner } from '../../infra/local/local-signer.ts';
+import { localSigner } from '../../infra/local/embedded-secrets.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
 import { tablesCheck } from '../../infra/ops/doctor/runtime-checks.ts';
 import example from '../../infra/settings.json' with { type: 'json' };

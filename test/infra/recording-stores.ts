@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
+import { readTableStatus } from '../../infra/ops/deployment.ts';
 import { scanDynamodb } from '../../infra/ops/report/scan-receipts.ts';
-import { readTableStatus } from '../../infra/ops/table-status.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 

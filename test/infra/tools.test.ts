@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Bill, bill, billOf, type Component, shippedIn } from '../../infra/tools/bill-of-materials.ts';
-import { allowed, isAllowed, licenceOf } from '../../infra/tools/licence-rules.ts';
+import { allowed, isAllowed, licenceOf } from '../../infra/tools/licences.ts';
 import nodeJson from '../../infra/tools/node/package.json' with { type: 'json' };
+import { type Bill, bill, billOf, type Component, shippedIn } from '../../infra/tools/sbom.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 let whole: Bill;

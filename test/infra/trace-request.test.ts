@@ -1,8 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { stripTypeScriptTypes } from 'node:module';
 import { describe, expect, test } from 'vitest';
-import { instrument, type TracedFunction } from '../../infra/tools/instrument.ts';
-import { countTrace, filesOf, linesOf, stretchesOf } from '../../infra/tools/trace-figures.ts';
+import {
+  countTrace,
+  filesOf,
+  instrument,
+  linesOf,
+  stretchesOf,
+  type TracedFunction,
+} from '../../infra/tools/trace-request.ts';
 
 /** Runs JavaScript or TypeScript with recorded calls; `result` is an expression at its end. */
 function traced(source: string, result: string): { readonly names: readonly string[]; readonly result: unknown } {

@@ -3,8 +3,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { embeddedSecrets } from '../../infra/local/embedded-secrets.ts';
-import { localSigner } from '../../infra/local/local-signer.ts';
+import { embeddedSecrets, localSigner } from '../../infra/local/embedded-secrets.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 
 describe('embedded secrets', () => {
@@ -23,7 +22,7 @@ describe('local signer', () => {
   });
 
   test('key: parallel processes agree on one key, which is kept and readable by its owner only', async () => {
-    const script = `import { localSigner } from './infra/local/local-signer.ts';
+    const script = `import { localSigner } from './infra/local/embedded-secrets.ts';
       console.log(JSON.stringify(await localSigner(process.argv[1]).publicKey()));`;
     const one = () => promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script, file]);
     const printed = await Promise.all([one(), one(), one(), one()]);

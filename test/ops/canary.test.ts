@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
-import { localSigner } from '../../infra/local/local-signer.ts';
+import { embeddedSecretTexts, localSigner } from '../../infra/local/embedded-secrets.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
 import { scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
 import { leaks, token } from '../support/canary.ts';

@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, vi } from 'vitest';
-import { embeddedSecrets } from '../../infra/local/embedded-secrets.ts';
-import { localSigner } from '../../infra/local/local-signer.ts';
+import { embeddedSecrets, localSigner } from '../../infra/local/embedded-secrets.ts';
 import { openSandbox, type Sandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';

@@ -1,7 +1,6 @@
 import { describe, expect, vi } from 'vitest';
-import { OpsUsageError, parseCommandArgs } from '../../infra/ops/args.ts';
-import { findCommand } from '../../infra/ops/find/find.ts';
-import { shortId } from '../../infra/ops/ids.ts';
+import { OpsUsageError, parseCommandArgs, shortId } from '../../infra/ops/args.ts';
+import { findCommand } from '../../infra/ops/find.ts';
 import { listCommand } from '../../infra/ops/list.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import { nextRevision, type Receipt } from '../../lambda/receipts/receipt.ts';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { asInvoked } from '../../infra/ops/invocation.ts';
+import { asInvoked } from '../../infra/ops/terminal.ts';
 import { type AwsCall, answers, startAwsEndpoint } from '../support/aws-endpoint.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { ketch } from './check-harness.ts';

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
-import { verifyCommand } from '../../infra/ops/verify/verify.ts';
+import { verifyCommand } from '../../infra/ops/verify.ts';
 import { nextRevision } from '../../lambda/receipts/receipt.ts';
 import { customerEvent } from '../support/customer-events.ts';
 import { temporaryFolder } from '../support/local-process.ts';

@@ -6,11 +6,20 @@ import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';
 import { csvRecord } from '../../infra/ops/csv.ts';
-import { addTo, emptyTally, figuresOf, sortedDays, type Tally } from '../../infra/ops/report/figures.ts';
+import {
+  addTo,
+  addToTimeline,
+  emptyTally,
+  emptyTimeline,
+  figuresOf,
+  printLines,
+  reportLines,
+  sortedDays,
+  type Tally,
+  timelineParts,
+} from '../../infra/ops/report/figures.ts';
 import { reportHtml } from '../../infra/ops/report/report-html.ts';
-import { printLines, reportLines } from '../../infra/ops/report/report-lines.ts';
 import { type ScanReceipts, scanDynamodb, scanSqlite } from '../../infra/ops/report/scan-receipts.ts';
-import { addToTimeline, emptyTimeline, timelineParts } from '../../infra/ops/report/timeline.ts';
 import { dynamodbControl } from '../../lambda/aws/dynamodb-control.ts';
 import { dynamodbStore } from '../../lambda/aws/dynamodb-store.ts';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';

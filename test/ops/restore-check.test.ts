@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect } from 'vitest';
 import { createTables } from '../../infra/local/emulator-services.ts';
-import { protectTables, readTableStatus } from '../../infra/ops/table-status.ts';
+import { protectTables, readTableStatus } from '../../infra/ops/deployment.ts';
 import { namesOf } from '../../infra/stack/names.ts';
 import { account, addPerson } from '../support/ketch.ts';
 import { emulated, motoIsHere } from '../support/moto.ts';

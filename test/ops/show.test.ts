@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
-import { localSigner } from '../../infra/local/local-signer.ts';
+import { localSigner } from '../../infra/local/embedded-secrets.ts';
 import type { OpsContext } from '../../infra/ops/context.ts';
 import { auditAnswers, notificationLines } from '../../infra/ops/show/audit-report.ts';
 import { certificateHtml } from '../../infra/ops/show/certificate.ts';

@@ -6,10 +6,10 @@ import { pathToFileURL } from 'node:url';
 import { compactVerify, createLocalJWKSet } from 'jose';
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { localSigner } from '../../infra/local/local-signer.ts';
+import { localSigner } from '../../infra/local/embedded-secrets.ts';
 import { parseCommandArgs } from '../../infra/ops/args.ts';
-import { verifyCommand } from '../../infra/ops/verify/verify.ts';
-import { parseKeySet, verifyEvidence } from '../../infra/ops/verify/verify-evidence.ts';
+import { verifyCommand } from '../../infra/ops/verify.ts';
+import { parseKeySet, verifyEvidence } from '../../infra/ops/verify-evidence.ts';
 import {
   addendumStatement,
   addendumType,

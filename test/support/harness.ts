@@ -1,8 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { embeddedSecrets } from '../../infra/local/embedded-secrets.ts';
-import { localSigner } from '../../infra/local/local-signer.ts';
+import { embeddedSecrets, localSigner } from '../../infra/local/embedded-secrets.ts';
 import { openSandbox, type Sandbox, type SandboxCustomer, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
 import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
 import { openSqliteStore } from '../../infra/local/sqlite-store.ts';

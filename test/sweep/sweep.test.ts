@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { localSigner } from '../../infra/local/local-signer.ts';
+import { localSigner } from '../../infra/local/embedded-secrets.ts';
 import { readHeartbeat } from '../../lambda/control/sweep-state.ts';
 import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt, ReceiptQueue } from '../../lambda/receipts/receipt.ts';

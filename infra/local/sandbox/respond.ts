@@ -1,9 +1,7 @@
 import * as v from 'valibot';
 import { authenticate, type Caller } from './authenticate.ts';
 import { type Outage, type SandboxContext, Unreachable } from './context.ts';
-import { removeDeleted } from './customers-table.ts';
-import { transaction } from './database.ts';
-import { logCall } from './logs.ts';
+import { logCall, removeDeleted, transaction } from './database.ts';
 import {
   cycleExhausted,
   htmlError,

@@ -1,11 +1,17 @@
 import type { Caller } from './authenticate.ts';
 import { grantToken } from './authenticate.ts';
 import { isoNow, requestId, type SandboxContext } from './context.ts';
-import type { StoredCustomer } from './customer.ts';
-import { customerBody } from './customer-body.ts';
-import { respondToCreate, respondToList, respondToPermanentDeletion } from './customer-endpoints.ts';
-import { findCustomer, softDeleteCustomer } from './customers-table.ts';
-import { type RecordKind, respondToActivity, respondToMemberships, respondToRecords } from './record-endpoints.ts';
+import { customerBody, type StoredCustomer } from './customer.ts';
+import { findCustomer, softDeleteCustomer } from './database.ts';
+import {
+  type RecordKind,
+  respondToActivity,
+  respondToCreate,
+  respondToList,
+  respondToMemberships,
+  respondToPermanentDeletion,
+  respondToRecords,
+} from './endpoints.ts';
 import {
   badRequest,
   customerNotFound,

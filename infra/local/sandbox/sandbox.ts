@@ -1,18 +1,33 @@
+import { createHmac } from 'node:crypto';
 import type { SQLTagStore } from 'node:sqlite';
-import type { Outage } from './context.ts';
-import { isoNow, openSandboxKeys, type RateLimit, randomId, type SandboxContext, type SandboxKey } from './context.ts';
-import type { SandboxCustomer, StoredCustomer } from './customer.ts';
-import { allCustomers, softDeleteCustomer, upsertCustomer } from './customers-table.ts';
-import { openDatabase } from './database.ts';
-import { type LoggedCall, type LoggedDeletion, loggedCalls, loggedDeletions } from './logs.ts';
+import {
+  isoNow,
+  type Outage,
+  openSandboxKeys,
+  type RateLimit,
+  randomId,
+  requestId,
+  type SandboxContext,
+  type SandboxKey,
+} from './context.ts';
+import { customerBody, type SandboxCustomer, type StoredCustomer } from './customer.ts';
+import {
+  allCustomers,
+  type LoggedCall,
+  type LoggedDeletion,
+  loggedCalls,
+  loggedDeletions,
+  openDatabase,
+  softDeleteCustomer,
+  upsertCustomer,
+} from './database.ts';
 import { sandboxResponse } from './respond.ts';
 import type { SandboxAnswer, SandboxRequest } from './responses.ts';
-import { customerMessage, type WebhookMessage } from './webhook.ts';
 
 export type { SandboxKey } from './context.ts';
 export { type Outage, Unreachable } from './context.ts';
 export type { SandboxCustomer, StoredCustomer } from './customer.ts';
-export type { LoggedCall, LoggedDeletion } from './logs.ts';
+export type { LoggedCall, LoggedDeletion } from './database.ts';
 export type { SandboxAnswer, SandboxRequest } from './responses.ts';
 
 export interface SandboxOptions {
@@ -128,4 +143,34 @@ function softDelete(context: SandboxContext, id: string): void {
   if (!softDeleteCustomer(context.sql, id, isoNow(context))) {
     throw new Error(`no customer has the id ${id}`);
   }
+}
+
+/** A message that a project webhook sends. */
+export interface WebhookMessage {
+  readonly project: string;
+  readonly customerId: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/**
+ * Returns the message about a created or updated customer: project webhook of version 2024-01-01, signed with the hex
+ * HMAC-SHA256 of the body (Voucherify docs, Introduction to webhooks).
+ */
+export function customerMessage(context: SandboxContext, customer: StoredCustomer, secret: string): WebhookMessage {
+  const at = isoNow(context);
+  const type = customer.updated_at === null ? 'customer.created' : 'customer.updated';
+  const ids = { entity_id: customer.id, group_id: requestId(context) };
+  const body = JSON.stringify({
+    id: `whs_${context.random()}`,
+    project_id: `proj_${customer.project}`,
+    created_at: at,
+    type,
+    data: { customer: customerBody(customer) },
+    source: { id: 'wh_sandbox', object: 'webhook', target_url: '' },
+    event: { id: `evcus_${context.random()}`, type, created_at: at, ...ids, event_source: { channel: 'API' } },
+  });
+  const signature = createHmac('sha256', secret).update(body).digest('hex');
+  const headers = { 'Content-Type': 'application/json', 'x-voucherify-signature': signature };
+  return { project: customer.project, customerId: customer.id, headers, body };
 }

@@ -1,13 +1,17 @@
 import { Failure } from '../../../lambda/domain/failure.ts';
-import type { Command } from '../command.ts';
-import type { OpsContext } from '../context.ts';
+import type { Command, OpsContext } from '../context.ts';
 import { counted, type Output } from '../terminal.ts';
-import { backlogCheck } from './backlog-check.ts';
 import { bad, type Check, type CheckContext, type CheckResult, formatResult, probesOf } from './check.ts';
-import { alarmsCheck, deployedSettingsCheck, identityCheck } from './deployment-checks.ts';
-import { evidenceKeyCheck, localRunCheck, pullsCheck, scheduleCheck, tablesCheck } from './runtime-checks.ts';
+import {
+  backlogCheck,
+  evidenceKeyCheck,
+  localRunCheck,
+  pullsCheck,
+  scheduleCheck,
+  tablesCheck,
+} from './runtime-checks.ts';
 import { secretsCheck } from './secret-checks.ts';
-import { settingsCheck } from './setup-checks.ts';
+import { alarmsCheck, deployedSettingsCheck, identityCheck, settingsCheck } from './setup-checks.ts';
 import { clockCheck, rateLimitCheck, voucherifyCheck } from './voucherify-checks.ts';
 
 /** In output order. A failed check can explain those after it. */

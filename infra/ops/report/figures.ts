@@ -1,5 +1,8 @@
 import type { Receipt, ReceiptState } from '../../../lambda/receipts/receipt.ts';
-import { dayMs } from '../terminal.ts';
+import { isIn, type Period } from '../closed-receipts.ts';
+import { csvRecord } from '../csv.ts';
+import { shortName } from '../receipts.ts';
+import { dayMs, type Output, tableLines } from '../terminal.ts';
 
 /** The metrics of the CCPA regulations, section 7102(a)(1), for requests to delete, and their parts. */
 export interface Figures {
@@ -46,7 +49,7 @@ export function addTo(tally: Tally, { state, submittedAt, closedAt, verification
 }
 
 /** Counts one more receipt in this state. */
-export function addState(states: Tally['states'], state: ReceiptState): void {
+function addState(states: Tally['states'], state: ReceiptState): void {
   states.set(state, (states.get(state) ?? 0) + 1);
 }
 
@@ -98,4 +101,119 @@ function mean(values: Float64Array): number {
 
 function round(days: number): number {
   return Math.round(days * 100) / 100;
+}
+
+/** Requests by the day, month or year in which they were received. Small, however many requests there are. */
+export interface Timeline {
+  /** Of the ISO date: a year, a month or a day. */
+  readonly labelLength: 4 | 7 | 10;
+  readonly states: Map<string, Map<ReceiptState, number>>;
+}
+
+/** Longest periods that are shown by day and by month, in days. */
+const longest = { byDay: 62, byMonth: 3 * 366 };
+
+/** Returns a timeline without requests: with one part for each day of a short period, otherwise for each month or year. */
+export function emptyTimeline({ from, before }: Period): Timeline {
+  const days = (before - from) / dayMs;
+  const labelLength = days <= longest.byDay ? 10 : days <= longest.byMonth ? 7 : 4;
+  const states: Timeline['states'] = new Map();
+  for (let at = from; isIn({ from, before }, at); at += dayMs) states.set(labelOf(at, labelLength), new Map());
+  return { labelLength, states };
+}
+
+/** Adds a request that was received in the period (epoch milliseconds). */
+export function addToTimeline({ states, labelLength }: Timeline, receivedAt: number, state: ReceiptState): void {
+  const part = states.get(labelOf(receivedAt, labelLength));
+  if (part !== undefined) addState(part, state);
+}
+
+/** The figures of one part of a timeline. */
+export interface TimelinePart {
+  /** A day, month or year, as the ISO date begins. */
+  readonly label: string;
+  readonly figures: Figures;
+}
+
+/** Returns the parts in order. */
+export function timelineParts({ states }: Timeline): readonly TimelinePart[] {
+  return [...states].map(([label, counts]) => ({ label, figures: figuresOf([{ ...emptyTally(), states: counts }]) }));
+}
+
+function labelOf(at: number, length: number): string {
+  return new Date(at).toISOString().slice(0, length);
+}
+
+/** The figures of one platform, or of all (`total`). */
+export type ReportLine = Figures & { readonly platform: string; readonly ignored: number; readonly reappeared: number };
+
+/** What was counted by the day, for each platform. */
+export type DailyCounts = ReadonlyMap<string, number>;
+
+/** Returns a line for each platform, sorted by name, and the total. */
+export function reportLines(
+  byPlatform: ReadonlyMap<string, Tally>,
+  counts: Readonly<Record<'ignored' | 'reappeared', DailyCounts>>,
+): readonly ReportLine[] {
+  const names = [
+    ...new Set([byPlatform, counts.ignored, counts.reappeared].flatMap(map => [...map.keys()])),
+  ].toSorted();
+  const tallies = names.map(name => byPlatform.get(name) ?? emptyTally());
+  const lines = names.map((platform, at) => {
+    const [ignored, reappeared] = [counts.ignored.get(platform) ?? 0, counts.reappeared.get(platform) ?? 0];
+    return { platform, ...figuresOf(tallies.slice(at, at + 1)), ignored, reappeared };
+  });
+  const sum = (of: DailyCounts) => [...of.values()].reduce((all, count) => all + count, 0);
+  const total = { ignored: sum(counts.ignored), reappeared: sum(counts.reappeared) };
+  return [...lines, { platform: 'total', ...figuresOf(tallies), ...total }];
+}
+
+/** Prints the lines as CSV, and on a terminal, as a table that fits it. */
+export function printLines(lines: readonly ReportLine[], output: Output): void {
+  if (output.columns !== undefined) {
+    for (const line of tableLines(shortHeader, lines.map(shortCells), output.columns)) output.print(line);
+    for (const line of lines.slice(-1).flatMap(detailsOf)) output.print(line, 2);
+  } else {
+    output.print(csvRecord(columns));
+    for (const line of lines) output.print(csvRecord(cellsOf(line)));
+  }
+}
+
+const shortHeader = ['PLATFORM', 'RECEIVED', 'COMPLIED', 'DENIED', 'NO MATCH', 'OPEN', 'MEDIAN DAYS'];
+
+function shortCells(line: ReportLine): readonly string[] {
+  const { platform, received, complied, denied, noMatch, open, medianDays = '-' } = line;
+  return [shortName(platform), ...[received, complied, denied, noMatch, open, medianDays].map(String)];
+}
+
+/** The columns that the table on a terminal has no room for. */
+function detailsOf(line: ReportLine): readonly string[] {
+  const {
+    refused,
+    notIdentifiable,
+    createdLater,
+    meanDays = '-',
+    ignored,
+    reappeared,
+    stillPresent,
+    unavailable,
+  } = line;
+  return [
+    `denied: ${refused} refused, ${notIdentifiable} not identifiable; no match: ${createdLater} created later`,
+    `after the deletion: ${stillPresent} still present, ${unavailable} not verified`,
+    `mean days: ${meanDays}; ignored messages: ${ignored}; reappeared: ${reappeared}; in a file: CSV`,
+  ];
+}
+
+const columns = [
+  ...['platform', 'received', 'complied_in_whole_or_part', 'denied', 'no_match', 'open'],
+  ...['refused', 'not_identifiable', 'created_later', 'median_days', 'mean_days', 'ignored', 'reappeared'],
+  ...['still_present', 'unavailable'],
+];
+
+function cellsOf(line: ReportLine): readonly (string | number)[] {
+  const { platform, received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater } = line;
+  const { medianDays = '', meanDays = '', ignored, reappeared, stillPresent, unavailable } = line;
+  const counts = [received, complied, denied, noMatch, open, refused, notIdentifiable, createdLater];
+  return [platform, ...counts, medianDays, meanDays, ignored, reappeared, stillPresent, unavailable];
 }

@@ -1,14 +1,22 @@
 import { ignoredKey } from '../../../lambda/request/receive.ts';
 import { reappearedKey } from '../../../lambda/sweep/sign-evidence.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
-import type { Command } from '../command.ts';
-import type { OpsContext } from '../context.ts';
-import { isIn, type Period, periodHelp, periodOf, periodOptions } from '../period.ts';
+import { isIn, type Period, periodHelp, periodOf, periodOptions } from '../closed-receipts.ts';
+import type { Command, OpsContext } from '../context.ts';
 import { dayMs, type Output } from '../terminal.ts';
-import { addTo, emptyTally, sortedDays, type Tally } from './figures.ts';
+import {
+  addTo,
+  addToTimeline,
+  type DailyCounts,
+  emptyTally,
+  emptyTimeline,
+  printLines,
+  reportLines,
+  sortedDays,
+  type Tally,
+  timelineParts,
+} from './figures.ts';
 import { reportHtml } from './report-html.ts';
-import { type DailyCounts, printLines, reportLines } from './report-lines.ts';
-import { addToTimeline, emptyTimeline, timelineParts } from './timeline.ts';
 
 export const reportCommand: Command = {
   summary: 'count requests of a period, for the yearly metrics of the CCPA',

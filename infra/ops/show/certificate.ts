@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { dateText, escapeHtml, htmlFile } from '../html.ts';
 import { auditAnswers, isPartialResult } from './audit-report.ts';
-import { type Reappearance, reappearanceHeading, reappearanceLines } from './reappearances.ts';
+import { type Reappearance, reappearanceHeading, reappearanceLines } from './signed-evidence.ts';
 
 /** What a certificate says. The signature must be valid: the caller verifies it. */
 interface CertificateInput {

@@ -1,15 +1,12 @@
 import { evidenceOf } from '../../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../../lambda/receipts/receipt.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
-import type { Command } from '../command.ts';
-import type { OpsContext } from '../context.ts';
+import type { Command, OpsContext } from '../context.ts';
 import { readReceiptLike } from '../receipts.ts';
 import type { Output } from '../terminal.ts';
 import { certificateHtml } from './certificate.ts';
-import { nextStepFor } from './next-step.ts';
-import { readReappearances } from './reappearances.ts';
-import { buildJson, buildLines, type ReceiptView, verdictTexts } from './receipt-view.ts';
-import { parseSignedEvidence, verifySignature } from './signed-evidence.ts';
+import { buildJson, buildLines, nextStepFor, type ReceiptView, verdictTexts } from './receipt-view.ts';
+import { parseSignedEvidence, readReappearances, verifySignature } from './signed-evidence.ts';
 
 export const showCommand: Command = {
   summary: 'show one receipt: request, deletions, proof, decisions, callbacks',

@@ -8,7 +8,7 @@ import { segmentSignature } from '../../../lambda/platforms/segment.ts';
 import { shopifySignature } from '../../../lambda/platforms/shopify.ts';
 import { transcendSettings } from '../../../lambda/platforms/transcend.ts';
 import { genericSmokeRequest } from './smoke-generic.ts';
-import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './smoke-request.ts';
+import { type InventedPerson, json, type NoSmokeRequest, type SmokeRequest } from './smoke-verdict.ts';
 
 type CreateSmokeRequest = (section: unknown, invented: InventedPerson) => SmokeRequest | NoSmokeRequest;
 

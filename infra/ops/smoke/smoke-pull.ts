@@ -9,7 +9,7 @@ import type { CallContext, OrderPull } from '../../../lambda/platforms/platform.
 import { failedPull, maxPageBytes } from '../../../lambda/sweep/pull-orders.ts';
 import { onlyToLoopback } from '../../local/index.ts';
 import type { OpsContext } from '../context.ts';
-import { explainOrders } from '../explain/explain-message.ts';
+import { explainOrders } from '../explain.ts';
 import { type Output, toned } from '../terminal.ts';
 
 /** What asking a platform once gave. It contains no value of the response. */

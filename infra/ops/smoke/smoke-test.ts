@@ -6,13 +6,19 @@ import { isGeneric, openPlatforms } from '../../../lambda/platforms/index.ts';
 import type { OrderPull } from '../../../lambda/platforms/platform.ts';
 import { deployedName } from '../../stack/names.ts';
 import { OpsUsageError, type ParsedArgs } from '../args.ts';
-import type { Command } from '../command.ts';
-import type { OpsContext } from '../context.ts';
+import type { Command, OpsContext } from '../context.ts';
 import type { Output } from '../terminal.ts';
 import { smokeRequestFor } from './smoke-platforms.ts';
 import { type Asked, askOnce, printAsked } from './smoke-pull.ts';
-import type { NoSmokeRequest, SmokeRequest } from './smoke-request.ts';
-import { judgeAuthenticated, judgeUnauthenticated, type Sent, sentJson, sentLines } from './smoke-verdict.ts';
+import {
+  judgeAuthenticated,
+  judgeUnauthenticated,
+  type NoSmokeRequest,
+  type Sent,
+  type SmokeRequest,
+  sentJson,
+  sentLines,
+} from './smoke-verdict.ts';
 
 export const tryCommand: Command = {
   summary: 'send the endpoint a request with a wrong secret, then a valid one',

@@ -1,4 +1,4 @@
-import { localSigner } from '../../../infra/local/local-signer.ts';
+import { localSigner } from '../../../infra/local/embedded-secrets.ts';
 import { openSqliteStore } from '../../../infra/local/sqlite-store.ts';
 import type { LogLine } from '../../../lambda/io/log.ts';
 import type { Environment, Schedule, Stores, Transmit } from './environment.ts';

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import * as v from 'valibot';
-import { parseJson } from '../../../lambda/io/json.ts';
+import { parseJson } from '../../lambda/io/json.ts';
 import {
   type Evidence,
   evidenceFrom,
@@ -9,7 +9,7 @@ import {
   keySet,
   type PublicKey,
   publicKeyOf,
-} from '../../../lambda/receipts/evidence.ts';
+} from '../../lambda/receipts/evidence.ts';
 
 /** The public keys of a key set, by their thumbprint (RFC 7638), which is the `kid` of evidence. */
 export type EvidenceKeys = ReadonlyMap<string, PublicKey>;

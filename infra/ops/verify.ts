@@ -1,11 +1,20 @@
 import { opendir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { OpsUsageError, type ParsedArgs } from '../args.ts';
-import type { OfflineCommand } from '../command.ts';
-import { isPartialResult } from '../show/audit-report.ts';
-import { isoSeconds, type Output, oneLine, toned } from '../terminal.ts';
-import { type AddendumVerdict, isAddendum, verifyAddendumFile } from './addendum-file.ts';
-import { type EvidenceKeys, type EvidenceVerdict, parseKeySet, verifyEvidence } from './verify-evidence.ts';
+import { dirname, join } from 'node:path';
+import * as v from 'valibot';
+import { parseJson } from '../../lambda/io/json.ts';
+import { addendumType, evidenceDigest, issuer, keySet } from '../../lambda/receipts/evidence.ts';
+import { OpsUsageError, type ParsedArgs } from './args.ts';
+import type { Command, OfflineCommand } from './context.ts';
+import { isPartialResult } from './show/audit-report.ts';
+import { isoSeconds, type Output, oneLine, toned } from './terminal.ts';
+import {
+  type EvidenceKeys,
+  type EvidenceVerdict,
+  parseKeySet,
+  unknownFormat,
+  verifyEvidence,
+  verifyJws,
+} from './verify-evidence.ts';
 
 export const verifyCommand: OfflineCommand = {
   summary: 'verify files of signed evidence, offline, with a public key',
@@ -125,3 +134,66 @@ function buildRow(file: string, verdict: EvidenceVerdict | AddendumVerdict): obj
   const { receipt, outcome } = evidence;
   return { file, valid: true, receipt, outcome, partial: isPartialResult(evidence), signedAt: isoSeconds(at), keyId };
 }
+
+const statement = v.looseObject({
+  iss: v.literal(issuer),
+  v: v.literal(1),
+  receipt: v.pipe(v.string(), v.regex(/^[\w-]+$/)),
+  evidenceSha256: v.string(),
+  what: v.literal('reappearance'),
+  project: v.string(),
+  matched: v.array(v.string()),
+  occurredAt: v.string(),
+  iat: v.number(),
+});
+
+/** Whether a file is an addendum that one of the keys signed; if not, why not. */
+type AddendumVerdict =
+  | {
+      readonly valid: true;
+      readonly addendum: v.InferOutput<typeof statement>;
+      readonly keyId: string;
+      /** When it was signed, in epoch milliseconds. */
+      readonly at: number;
+      /** Whether the evidence that it belongs to is in the file `RECEIPT.jws` in the same folder. */
+      readonly hasEvidence: boolean;
+    }
+  | { readonly valid: false; readonly reason: string };
+
+/** Returns whether a text calls itself an addendum. */
+function isAddendum(jws: string): boolean {
+  const header = parseJson(Buffer.from(jws.split('.')[0] ?? '', 'base64url').toString())?.value;
+  return v.is(v.looseObject({ typ: v.literal(addendumType) }), header);
+}
+
+/** Verifies the text of an addendum in this file, also against the evidence in the same folder, if that is there. */
+async function verifyAddendumFile(file: string, text: string, keys: EvidenceKeys): Promise<AddendumVerdict> {
+  const signed = verifyJws(text, keys, addendumType);
+  if ('reason' in signed) return { valid: false, reason: signed.reason };
+  const parsed = v.safeParse(statement, signed.payload);
+  if (!parsed.success) return { valid: false, reason: unknownFormat };
+  const { output: addendum } = parsed;
+  const evidence = await readFile(join(dirname(file), `${addendum.receipt}.jws`), 'utf8').catch(() => undefined);
+  if (evidence !== undefined && evidenceDigest(evidence.trim()) !== addendum.evidenceSha256)
+    return { valid: false, reason: 'it belongs to other evidence than the file in the same folder' };
+  return { valid: true, addendum, keyId: signed.keyId, at: addendum.iat * 1000, hasEvidence: evidence !== undefined };
+}
+
+export const jwksCommand: Command = {
+  summary: 'print the public key that verifies evidence',
+  options: {},
+  help: `npm run ops -- jwks
+
+Prints the JSON Web Key Set (RFC 7517) of the key that signs evidence. Publish
+it, or give it to anyone who verifies evidence without access to your account.
+Any JOSE library can read it. It contains no secret.
+
+  npm run -s ops -- jwks > jwks.json
+  npm run -s ops -- show RECEIPT --jws > evidence.jws
+`,
+  run: async ({ positionals }, context, output) => {
+    if (positionals.length > 0) throw new OpsUsageError('jwks: takes no arguments');
+    output.printJson(keySet(await context.signer.publicKey()));
+    return 0;
+  },
+};

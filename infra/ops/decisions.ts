@@ -1,23 +1,23 @@
-import { Failure } from '../../../lambda/domain/failure.ts';
-import type { Platform } from '../../../lambda/platforms/platform.ts';
+import { Failure } from '../../lambda/domain/failure.ts';
+import type { Platform } from '../../lambda/platforms/platform.ts';
 import {
   isFinal,
   isPartialAccepted,
   isRefusalDecided,
   isWithdrawn,
   type Receipt,
-} from '../../../lambda/receipts/receipt.ts';
-import { updateReceipt } from '../../../lambda/receipts/store.ts';
+} from '../../lambda/receipts/receipt.ts';
+import { updateReceipt } from '../../lambda/receipts/store.ts';
 import {
   type DecisionInput,
   decideAcceptPartial,
   decideRefusal,
   decideRetry,
   newRequestDecided,
-} from '../../../lambda/receipts/transitions.ts';
-import type { OperatorDecision } from '../args.ts';
-import type { OpsContext } from '../context.ts';
-import { readHolding } from '../what-holds.ts';
+} from '../../lambda/receipts/transitions.ts';
+import type { OperatorDecision } from './args.ts';
+import type { OpsContext } from './context.ts';
+import { readHolding } from './receipts.ts';
 
 /** The result of a decision on one receipt; `nothing` if nothing had to change. */
 export interface DecisionResult {
