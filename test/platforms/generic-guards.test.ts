@@ -321,7 +321,7 @@ describe('settings of a platform that is asked', () => {
     ['pull.maxPages: must be a whole number from 1 to 20', ...pulls({ maxPages: 21 })],
     ['pull.every: is not a setting', ...pulls({ every: 1 })],
   ];
-  test.each(rowsOf(refusals))('pull: %s (%#)', (problem, change) => {
+  test.each(rowsOf(refusals))('pull, refused: %s (%#)', (problem, change) => {
     expect(problems({ ...asked, ...change })).toEqual([`platforms.acme.${problem}`]);
   });
 
@@ -358,7 +358,7 @@ describe('settings of a platform that is asked', () => {
       { ...section, pull: undefined, callback: { urls: '/back', headers: withToken.headers } },
     ],
   ];
-  test.each(rowsOf(tokenRefusals))('oauth: %s', (problem, change) => {
+  test.each(rowsOf(tokenRefusals))('oauth, refused: %s', (problem, change) => {
     expect(problems({ ...asked, oauth, pull: withToken, ...change })).toEqual([`platforms.acme.${problem}`]);
   });
 

@@ -101,7 +101,7 @@ describe("Sombra's public key", () => {
 
   test('has two seconds to come', async () => {
     const asked: [method: string, accept: string | undefined, ms: number][] = [];
-    const harness = await transcendHarness({
+    const harness = transcendHarness({
       section: { publicKey: undefined },
       change: ({ now }) => ({
         send: async ({ method, headers, until }) => {
@@ -116,7 +116,7 @@ describe("Sombra's public key", () => {
 
   test('is not fetched when settings pin it, even for a token that does not fit', async () => {
     const sombra = await sombraFor();
-    const harness = await transcendHarness({ sombra, section: { publicKey: pemOf(renewed.publicKey) }, customers: [] });
+    const harness = transcendHarness({ sombra, section: { publicKey: pemOf(renewed.publicKey) }, customers: [] });
     const status = async (token: string) =>
       (await harness.send(transcendWire(job(), { 'x-sombra-token': token }))).status;
     expect(await status(tokenOf(claims, renewed.privateKey))).toBe(204);
@@ -127,7 +127,7 @@ describe("Sombra's public key", () => {
 
 async function opened(secret: object = {}) {
   const sombra = await sombraFor();
-  const harness = await transcendHarness({ sombra, secret, customers: [] });
+  const harness = transcendHarness({ sombra, secret, customers: [] });
   const post = async (token = tokenOf()) =>
     (await harness.send(transcendWire(job(), { 'x-sombra-token': token }))).status;
   return { sombra, harness, post };
