@@ -7,8 +7,7 @@ const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith(
 
 describe('overlapping attempts', () => {
   test('first attempt overtaken: its result is ignored and the customer is deleted once', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     let sweeping: Promise<unknown> = Promise.resolve();
     harness.intercept = async (call, pass) => {
       harness.intercept = undefined;
@@ -26,8 +25,7 @@ describe('overlapping attempts', () => {
   });
 
   test('overtaken after its pins: may still prove the deletion', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (call, pass) => {
       if (call.method === 'GET') return pass();
       harness.intercept = () => response(500, '');
@@ -46,8 +44,7 @@ describe('overlapping attempts', () => {
   });
 
   test('overtaken with a wrong customer deleted: stops the receipt', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (call, pass) => {
       if (call.method === 'GET') return pass();
       harness.intercept = () => response(500, '');
@@ -61,8 +58,7 @@ describe('overlapping attempts', () => {
   });
 
   test.each(['GET', 'POST'])('overtaken at its %s: its failure is ignored', async method => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (call, pass) => {
       if (call.method !== method) return pass();
       harness.intercept = undefined;
@@ -86,8 +82,7 @@ describe('overlapping attempts', () => {
   });
 
   test('overtaken by a review: raises no second alarm', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (_, pass) => {
       harness.intercept = () => response(400, {});
       harness.clock.now += 15_000;

@@ -42,8 +42,7 @@ const [get, post] = [`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/perm
 
 /** A customer whose deletions return 404, and whose look-ups return what `look` says. */
 function denying(look?: HttpResult): Harness {
-  const harness = createHarness();
-  harness.addCustomer({ id: ada, source_id: 'crm-1' });
+  const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
   let isConfirming = false;
   harness.intercept = (call, pass) => {
     const answered = call.method === 'POST' ? denied : isConfirming && look !== undefined ? look : pass();

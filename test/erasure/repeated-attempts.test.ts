@@ -64,8 +64,7 @@ describe('deletion with a lost response', () => {
   });
 
   test('before it was executed: is done by the next attempt', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada });
+    const harness = createHarness({ customers: [{ id: ada }] });
     onNextDeletion(harness, lost(true));
     const { receipt } = await harness.erase(one('customer_id', ada));
     expect(harness.deleted()).toEqual([]);
@@ -87,8 +86,7 @@ describe('deletion that takes longer than an attempt', () => {
   }
 
   test('40 s: is completed by the sweep, which gives it more time than other attempts', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada });
+    const harness = createHarness({ customers: [{ id: ada }] });
     slowDeletions(harness, 40_000);
     const { receipt } = await harness.erase(one('customer_id', ada));
     expect(receipt).toMatchObject({ state: 'open', projects: { main: { mayHaveExecuted: true } } });
@@ -98,8 +96,7 @@ describe('deletion that takes longer than an attempt', () => {
   });
 
   test('without end: raises an alarm from the second time on, and is tried again', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada });
+    const harness = createHarness({ customers: [{ id: ada }] });
     slowDeletions(harness, Number.POSITIVE_INFINITY);
     const { receipt } = await harness.erase(one('customer_id', ada));
     expect(harness.alarms()).toEqual([]);
@@ -144,8 +141,7 @@ describe('unseen pin', () => {
   });
 
   test('failure of another pin: stays no match after its own first try', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: 'cust_B', email: 'ada@example.com' });
+    const harness = createHarness({ customers: [{ id: 'cust_B', email: 'ada@example.com' }] });
     harness.intercept = (call, pass) =>
       call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost(true) : pass();
     const { receipt } = await harness.erase([...one('customer_id', ada), ...one('email', 'ada@example.com')]);

@@ -46,9 +46,12 @@ describe('project with unusual identifiers', () => {
 
 describe('source_id that looks like an id', () => {
   test('request by source_id: deletes its owner, not the customer with that id', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: id('B'), source_id: id('L') });
-    harness.addCustomer({ id: id('C'), source_id: 'crm-2' });
+    const harness = createHarness({
+      customers: [
+        { id: id('B'), source_id: id('L') },
+        { id: id('C'), source_id: 'crm-2' },
+      ],
+    });
     await harness.erase(one('source_id', id('L')));
     expect(harness.deleted()).toEqual([id('B')]);
     await harness.erase(one('source_id', id('C')));
@@ -56,17 +59,14 @@ describe('source_id that looks like an id', () => {
   });
 
   test('customer_id of another customer: deletes nobody', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada });
-    harness.addCustomer({ id: id('B'), source_id: ada });
+    const harness = createHarness({ customers: [{ id: ada }, { id: id('B'), source_id: ada }] });
     const { outcome } = await harness.erase(one('source_id', ada));
     expect(outcome.kind).toBe('not-identifiable');
     expect(harness.deleted()).toEqual([]);
   });
 
   test('request by customer_id: deletes nobody', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: id('B'), source_id: ada });
+    const harness = createHarness({ customers: [{ id: id('B'), source_id: ada }] });
     const { outcome } = await harness.erase(one('customer_id', ada));
     // The other customer hides the one with this id, who may still exist.
     expect(outcome.kind).toBe('not-identifiable');
@@ -74,8 +74,7 @@ describe('source_id that looks like an id', () => {
   });
 
   test('registered during the deletion: is not deleted by a second try', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada });
+    const harness = createHarness({ customers: [{ id: ada }] });
     harness.intercept = (call, pass) => {
       if (call.method === 'GET') return pass();
       harness.intercept = undefined;
@@ -105,8 +104,7 @@ describe('customer created after the request', () => {
   const all: readonly Identifier[] = [...one('source_id', 'crm-1'), ...one('email', 'ada@example.com')];
 
   test('later customer: is not deleted', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ ...same, created_at: later });
+    const harness = createHarness({ customers: [{ ...same, created_at: later }] });
     const { outcome, receipt } = await harness.erase(all);
     expect(outcome.kind).toBe('created-later');
     // Both identifiers found the same customer.
@@ -115,8 +113,7 @@ describe('customer created after the request', () => {
   });
 
   test('platform time before the creation: the customer is not deleted', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ ...same, created_at: new Date(start - 1000).toISOString() });
+    const harness = createHarness({ customers: [{ ...same, created_at: new Date(start - 1000).toISOString() }] });
     expect((await harness.erase(all, { submittedAt: start - 1001 })).outcome.kind).toBe('created-later');
     expect(harness.deleted()).toEqual([]);
   });
@@ -162,9 +159,12 @@ describe('unproven response', () => {
   test.each(answers)(
     '%s: is never reported as erased while the customer exists, and no other is deleted',
     async (_, body) => {
-      const harness = createHarness();
-      harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'family@example.com' });
-      harness.addCustomer({ id: id('B'), source_id: 'crm-2', email: 'other@example.com' });
+      const harness = createHarness({
+        customers: [
+          { id: ada, source_id: 'crm-1', email: 'family@example.com' },
+          { id: id('B'), source_id: 'crm-2', email: 'other@example.com' },
+        ],
+      });
       harness.intercept = (call, pass) => (call.method === 'POST' ? response(200, body) : pass());
       const { receipt } = await harness.erase(one('source_id', 'crm-1'));
       for (let sweeps = 0; sweeps < 5; sweeps += 1) await harness.sweepWhenDue(receipt.id);
@@ -177,9 +177,12 @@ describe('unproven response', () => {
   );
 
   test.each(answers)('%s to an executed deletion: leads to no other deletion', async (_, body) => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
-    harness.addCustomer({ id: id('B'), source_id: 'crm-2' });
+    const harness = createHarness({
+      customers: [
+        { id: ada, source_id: 'crm-1' },
+        { id: id('B'), source_id: 'crm-2' },
+      ],
+    });
     harness.intercept = (call, pass) => (call.method === 'POST' && pass() ? response(200, body) : pass());
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
     harness.addCustomer({ source_id: 'crm-1', created_at: new Date(start + 1).toISOString() });

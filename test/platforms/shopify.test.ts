@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
 import type { Wire } from '../support/event.ts';
@@ -6,6 +6,7 @@ import { untouchedStore } from '../support/forbidden-adapters.ts';
 import { createHarness } from '../support/harness.ts';
 import { requestOf } from '../support/requests.ts';
 import { spoiled } from '../support/settings.ts';
+import { describePlatform } from './contract.ts';
 import { redaction, shop, shopifyHarness, shopifyWire } from './shopify-messages.ts';
 
 describe('a fixture of Shopify through the exported handler', () => {
@@ -260,3 +261,34 @@ async function keptOf(body: object, section: object = {}) {
   const [receipt] = await harness.receipts();
   return (await harness.services.store.readPersonalData(receipt!.id))?.identifiers;
 }
+
+const topic = (name: string) => shopifyWire({ shop_domain: shop }, { 'X-Shopify-Topic': name });
+
+describePlatform('shopify', {
+  section: { shops: [shop], customerId: 'source_id' },
+  secretText: (current, previous) => JSON.stringify({ current, previous }),
+  secrets: {
+    current: 'shpss_current_client_secret_0001',
+    previous: 'shpss_previous_client_secret_001',
+    wrong: 'shpss_another_client_secret_001',
+  },
+  message: ({ id, sourceId, extra = {} }) =>
+    shopifyWire(
+      { ...redaction, customer: { id: sourceId }, orders_to_redact: [id], ...extra },
+      { 'X-Shopify-Hmac-SHA256': [] },
+    ),
+  sign: (wire, secret) => {
+    const signature = createHmac('sha256', secret).update(wire.body).digest('base64');
+    return { ...wire, headers: { ...wire.headers, 'X-Shopify-Hmac-SHA256': signature } };
+  },
+  headers: ['X-Shopify-Hmac-SHA256'],
+  coversBody: true,
+  refusedWith: 401,
+  anyContentType: true,
+  idHoldsIdentities: true,
+  expectRefusal: ({ json }) => expect(json).toMatchObject({ error: { code: expect.any(String) } }),
+  others: [
+    { what: 'a request for data', wire: topic('customers/data_request'), status: 200 },
+    { what: 'an app that was uninstalled', wire: topic('shop/redact'), status: 200 },
+  ],
+});

@@ -16,8 +16,7 @@ async function refuse(harness: Harness, receipt: Receipt): Promise<void> {
 }
 
 async function opened(): Promise<{ harness: Harness; receipt: Receipt }> {
-  const harness = createHarness();
-  harness.addCustomer({ id: ada, source_id: 'crm-1' });
+  const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
   return { harness, receipt: await harness.accept(one('source_id', 'crm-1')) };
 }
 
