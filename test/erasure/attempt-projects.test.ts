@@ -198,27 +198,25 @@ describe('two projects', () => {
   });
 });
 
-describe('project removed from settings', () => {
-  test('receipt: needs review after the other project is finished', async () => {
-    let ports: Adapters | undefined;
-    const harness = inBoth({
-      change: (real: Adapters) => {
-        ports = real;
-        return {};
-      },
-    });
-    const receipt = await harness.accept(one('source_id', 'crm-1'));
-    if (ports === undefined) throw new Error('no ports');
-    const { us: _, ...left } = ports.settings.projects;
-    const without = createServices({ ...ports, settings: { ...ports.settings, projects: left } });
-    await sweep(without, start + 50_000);
-    expect(await harness.receipt(receipt.id)).toMatchObject({
-      state: 'needs-review',
-      reason: 'project-not-in-settings',
-      projects: { main: { state: 'erased' }, us: { state: 'open' } },
-    });
-    expect(harness.deleted()).toEqual([ada]);
+test('project removed from settings, receipt: needs review after the other project is finished', async () => {
+  let ports: Adapters | undefined;
+  const harness = inBoth({
+    change: (real: Adapters) => {
+      ports = real;
+      return {};
+    },
   });
+  const receipt = await harness.accept(one('source_id', 'crm-1'));
+  if (ports === undefined) throw new Error('no ports');
+  const { us: _, ...left } = ports.settings.projects;
+  const without = createServices({ ...ports, settings: { ...ports.settings, projects: left } });
+  await sweep(without, start + 50_000);
+  expect(await harness.receipt(receipt.id)).toMatchObject({
+    state: 'needs-review',
+    reason: 'project-not-in-settings',
+    projects: { main: { state: 'erased' }, us: { state: 'open' } },
+  });
+  expect(harness.deleted()).toEqual([ada]);
 });
 
 describe('wrong customer deleted in one project', () => {

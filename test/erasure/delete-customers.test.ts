@@ -273,18 +273,16 @@ describe('404 on the deletion of a seen pin', () => {
   });
 });
 
-describe('404 on a repeated deletion', () => {
-  test('customer shown before: is confirmed with one more look-up', async () => {
-    const harness = denying();
-    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    const calls = harness.sent.length;
-    harness.intercept = (call, pass) => {
-      if (call.method === 'POST') harness.sandbox.softDelete(ada);
-      return call.method === 'POST' ? denied : pass();
-    };
-    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
-    expect(harness.sent.slice(calls)).toEqual([get, post, get]);
-  });
+test('404 on a repeated deletion, customer shown before: is confirmed with one more look-up', async () => {
+  const harness = denying();
+  const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+  const calls = harness.sent.length;
+  harness.intercept = (call, pass) => {
+    if (call.method === 'POST') harness.sandbox.softDelete(ada);
+    return call.method === 'POST' ? denied : pass();
+  };
+  expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+  expect(harness.sent.slice(calls)).toEqual([get, post, get]);
 });
 
 describe('quota for a deletion with 404', () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { expectAnswer, type Fixture, ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
 import type { Answer, Wire } from '../support/event.ts';
 import { createHarness } from '../support/harness.ts';
@@ -101,19 +101,18 @@ const file = new URL('../fixtures/published/generic/standard-webhooks.json', imp
 const above = JSON.parse(readFileSync(file, 'utf8')) as Fixture;
 const shared = publishedFixtures('generic') as readonly (Fixture & { name: string })[];
 
-describe('a published fixture of the generic sender through the exported handler', () => {
-  test.each(shared)('$name', async fixture => {
-    const harness = await harnessOf(above.config['secret'], above.clock);
-    const answer = await harness.send(wireOf(fixture, '/webhooks/generic'));
-    const { accepted, rejected } = fixture.responses;
-    expect(accepted === undefined ? [rejected!.status] : [200, 202]).toContain(answer.status);
-    expect(await harness.receipts()).toHaveLength(accepted === undefined ? 0 : 1);
-    expect(harness.sandbox.deletions()).toHaveLength(accepted === undefined ? 0 : 1);
-  });
+test.each(shared)('a published fixture of the generic sender through the exported handler, $name', async fixture => {
+  const harness = await harnessOf(above.config['secret'], above.clock);
+  const answer = await harness.send(wireOf(fixture, '/webhooks/generic'));
+  const { accepted, rejected } = fixture.responses;
+  expect(accepted === undefined ? [rejected!.status] : [200, 202]).toContain(answer.status);
+  expect(await harness.receipts()).toHaveLength(accepted === undefined ? 0 : 1);
+  expect(harness.sandbox.deletions()).toHaveLength(accepted === undefined ? 0 : 1);
 });
 
-describe('a fixture of our own contract through the exported handler', () => {
-  test.each(ownFixtures('generic'))('$fixture', async fixture => {
+test.each(ownFixtures('generic'))(
+  'a fixture of our own contract through the exported handler, $fixture',
+  async fixture => {
     const harness = await harnessOf(fixture.config['secret'], fixture.clock, fixture.config['settings']);
     const answer = await harness.send(wireOf(fixture, '/webhooks/generic'));
     const [expected] = Object.values(fixture.responses);
@@ -128,8 +127,8 @@ describe('a fixture of our own contract through the exported handler', () => {
     expect(receipts.flatMap(receipt => receipt.subjectHmacs)).toEqual(wanted);
     const { dueAt } = fixture.parsed;
     if (dueAt !== undefined) expect(receipts).toMatchObject([{ dueAt: Date.parse(dueAt) }]);
-  });
-});
+  },
+);
 
 function harnessOf(secret: unknown, at: string, settings: unknown = { authentication: { kind: 'standard-webhooks' } }) {
   return createHarness({

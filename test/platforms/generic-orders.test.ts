@@ -412,14 +412,12 @@ describe('times', () => {
   });
 });
 
-describe('time zone', () => {
-  test.each([
-    ['Europe/Berlin', true],
-    ['+01:00', true],
-    ['Mars', false],
-  ])('%s: is known, %s', (zone, isKnown) => {
-    expect(isZone(zone)).toBe(isKnown);
-  });
+test.each([
+  ['Europe/Berlin', true],
+  ['+01:00', true],
+  ['Mars', false],
+])('time zone, %s: is known, %s', (zone, isKnown) => {
+  expect(isZone(zone)).toBe(isKnown);
 });
 
 describe('pulled orders', () => {

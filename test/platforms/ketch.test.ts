@@ -275,11 +275,9 @@ describe('callback of Ketch', () => {
   });
 });
 
-describe('credentials of Ketch', () => {
-  test('wrong ones: the reply names no value', async () => {
-    const { json } = await ketchHarness().send(ketchWire(undefined, { Authorization: 'wrong' }));
-    expect(json).toMatchObject({ error: { message: 'the shared secret does not match' } });
-  });
+test('credentials of Ketch, wrong ones: the reply names no value', async () => {
+  const { json } = await ketchHarness().send(ketchWire(undefined, { Authorization: 'wrong' }));
+  expect(json).toMatchObject({ error: { message: 'the shared secret does not match' } });
 });
 
 describe('settings of Ketch', () => {

@@ -9,8 +9,9 @@ import { spoiled } from '../support/settings.ts';
 import { describePlatform } from './contract.ts';
 import { redaction, shop, shopifyHarness, shopifyWire } from './shopify-messages.ts';
 
-describe('a fixture of Shopify through the exported handler', () => {
-  test.each([...publishedFixtures('shopify'), ...ownFixtures('shopify')])('$fixture', async fixture => {
+test.each([...publishedFixtures('shopify'), ...ownFixtures('shopify')])(
+  'a fixture of Shopify through the exported handler, $fixture',
+  async fixture => {
     const { clientSecret, previousClientSecret, allowedShops } = fixture.config;
     const previous = previousClientSecret === null ? {} : { previous: previousClientSecret };
     const harness = createHarness({
@@ -27,8 +28,8 @@ describe('a fixture of Shopify through the exported handler', () => {
     expect(await harness.receipts()).toHaveLength(erases);
     await harness.sweep();
     expect(harness.sandbox.deletions()).toHaveLength(erases);
-  });
-});
+  },
+);
 
 describe('customers/redact', () => {
   test('is acknowledged once it is stored, and erased by the sweep', async () => {

@@ -151,47 +151,45 @@ describe('message refused before authentication', () => {
   });
 });
 
-describe('responses of Voucherify', () => {
-  test.each<[string, (call: ReceivedCall) => ServedReply, string]>([
-    ['a deletion', deletes(ok(done)), 'erased'],
-    ['deletion of another customer', deletes(ok({ ...done, related_object_id: stranger.id })), 'needs-review'],
-    ['another status', deletes(ok({ ...done, status: said('name') })), 'open'],
-    ['another count', deletes(ok({ ...done, data_json: { customer: said('metadata') } })), 'open'],
-    [
-      'a page',
-      deletes({ status: 200, headers: { 'Content-Type': 'text/html' }, body: `<h1>${said('html')}</h1>` }),
-      'open',
-    ],
-    ['truncated response', deletes({ ...ok(done), cut: true }), 'open'],
-    ['too large response', deletes(ok(said('name').repeat(4000))), 'open'],
-    ['another customer', always(ok(stranger)), 'open'],
-    ['a customer without an id', always(ok({ ...person, id: said('id') })), 'open'],
-    ['a customer without a date', always(ok({ ...person, created_at: said('name') })), 'open'],
-    ['invalid list', always(ok({ customers: said('name'), total: said('id') })), 'open'],
-    ['text', always(ok(said('html'))), 'open'],
-    ['redirect', always({ status: 302, headers: { Location: `https://${said('place')}.example/` } }), 'open'],
-    ['404', always(refused(404)), 'open'],
-    ['400', always(refused(400)), 'needs-review'],
-    ['401', always(refused(401)), 'open'],
-    ['402', always(refused(402)), 'open'],
-    ['403', always(refused(403)), 'open'],
-    ['422 to the deletion', deletes(refused(422)), 'needs-review'],
-    ['429', always(refused(429, { 'Retry-After': said('header'), 'X-Rate-Limit-Retry': said('header') })), 'open'],
-    ['500', always({ status: 500, headers, body: `<pre>${said('html')}</pre>` }), 'open'],
-    ['503 to the deletion', deletes(refused(503)), 'open'],
-  ])('%s: no planted value appears', async (_, script, state) => {
-    const { origin: baseUrl } = await serveListing(script);
-    const { harness, planted, wire, send, shown, identifiers } = await canaryHarness({ baseUrl });
-    for (const name of names) planted.token(`said ${name}`);
-    expect((await send(wire())).status).toBe(200);
-    expect(await harness.receipts()).toMatchObject([{ state }]);
-    harness.clock.now += 3_600_000;
-    await harness.sweep();
-    await send(wire());
-    expect(leaks(planted.tokens, shown())).toEqual([]);
-    const [receipt] = await harness.receipts();
-    // This Voucherify returns the customer also after the deletion: then the pin stays.
-    const isShown = receipt!.verification?.result === 'stillPresent';
-    if (receipt!.queue === undefined && !isShown) expect(identifiers()).toEqual([]);
-  });
+test.each<[string, (call: ReceivedCall) => ServedReply, string]>([
+  ['a deletion', deletes(ok(done)), 'erased'],
+  ['deletion of another customer', deletes(ok({ ...done, related_object_id: stranger.id })), 'needs-review'],
+  ['another status', deletes(ok({ ...done, status: said('name') })), 'open'],
+  ['another count', deletes(ok({ ...done, data_json: { customer: said('metadata') } })), 'open'],
+  [
+    'a page',
+    deletes({ status: 200, headers: { 'Content-Type': 'text/html' }, body: `<h1>${said('html')}</h1>` }),
+    'open',
+  ],
+  ['truncated response', deletes({ ...ok(done), cut: true }), 'open'],
+  ['too large response', deletes(ok(said('name').repeat(4000))), 'open'],
+  ['another customer', always(ok(stranger)), 'open'],
+  ['a customer without an id', always(ok({ ...person, id: said('id') })), 'open'],
+  ['a customer without a date', always(ok({ ...person, created_at: said('name') })), 'open'],
+  ['invalid list', always(ok({ customers: said('name'), total: said('id') })), 'open'],
+  ['text', always(ok(said('html'))), 'open'],
+  ['redirect', always({ status: 302, headers: { Location: `https://${said('place')}.example/` } }), 'open'],
+  ['404', always(refused(404)), 'open'],
+  ['400', always(refused(400)), 'needs-review'],
+  ['401', always(refused(401)), 'open'],
+  ['402', always(refused(402)), 'open'],
+  ['403', always(refused(403)), 'open'],
+  ['422 to the deletion', deletes(refused(422)), 'needs-review'],
+  ['429', always(refused(429, { 'Retry-After': said('header'), 'X-Rate-Limit-Retry': said('header') })), 'open'],
+  ['500', always({ status: 500, headers, body: `<pre>${said('html')}</pre>` }), 'open'],
+  ['503 to the deletion', deletes(refused(503)), 'open'],
+])('responses of Voucherify, %s: no planted value appears', async (_, script, state) => {
+  const { origin: baseUrl } = await serveListing(script);
+  const { harness, planted, wire, send, shown, identifiers } = await canaryHarness({ baseUrl });
+  for (const name of names) planted.token(`said ${name}`);
+  expect((await send(wire())).status).toBe(200);
+  expect(await harness.receipts()).toMatchObject([{ state }]);
+  harness.clock.now += 3_600_000;
+  await harness.sweep();
+  await send(wire());
+  expect(leaks(planted.tokens, shown())).toEqual([]);
+  const [receipt] = await harness.receipts();
+  // This Voucherify returns the customer also after the deletion: then the pin stays.
+  const isShown = receipt!.verification?.result === 'stillPresent';
+  if (receipt!.queue === undefined && !isShown) expect(identifiers()).toEqual([]);
 });

@@ -395,20 +395,18 @@ describe('postponed request', () => {
   });
 });
 
-describe('first attempt of the sweep', () => {
-  test('time: is after the attempt of the request path must have ended', async () => {
-    const stored: Receipt[] = [];
-    const harness = downHarness({
-      limits: { answerBudgetMs: 5000 },
-      ...changedStore(store => ({
-        accept: (receipt, kept) => {
-          stored.push(receipt);
-          return store.accept(receipt, kept);
-        },
-      })),
-    });
-    await harness.send(withCallback());
-    const nextAttemptAt = harness.clock.now + 5000 + 7000;
-    expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, answeredInProgress: false }]);
+test('first attempt of the sweep, time: is after the attempt of the request path must have ended', async () => {
+  const stored: Receipt[] = [];
+  const harness = downHarness({
+    limits: { answerBudgetMs: 5000 },
+    ...changedStore(store => ({
+      accept: (receipt, kept) => {
+        stored.push(receipt);
+        return store.accept(receipt, kept);
+      },
+    })),
   });
+  await harness.send(withCallback());
+  const nextAttemptAt = harness.clock.now + 5000 + 7000;
+  expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, answeredInProgress: false }]);
 });

@@ -289,14 +289,12 @@ describe('platform resumed within the hour', () => {
   });
 });
 
-describe('existing pause', () => {
-  test('limit exceeded: adds no pause and no alarm', async () => {
-    const harness = ketchHarness({ limits });
-    await pause('all', why(harness), harness.services.control);
-    expect(await askFor(harness, 3 * most)).toEqual(held(3 * most));
-    expect(harness.alarms()).toEqual([]);
-    await resume('all', why(harness), harness.services.control);
-    expect(await askFor(harness, 1, 100)).toEqual(held(1));
-    expect(harness.alarms()).toEqual([paused]);
-  });
+test('existing pause, limit exceeded: adds no pause and no alarm', async () => {
+  const harness = ketchHarness({ limits });
+  await pause('all', why(harness), harness.services.control);
+  expect(await askFor(harness, 3 * most)).toEqual(held(3 * most));
+  expect(harness.alarms()).toEqual([]);
+  await resume('all', why(harness), harness.services.control);
+  expect(await askFor(harness, 1, 100)).toEqual(held(1));
+  expect(harness.alarms()).toEqual([paused]);
 });

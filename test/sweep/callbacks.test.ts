@@ -53,26 +53,24 @@ describe('platform with an "in progress" reply', () => {
   });
 });
 
-describe('platform with the result in its reply', () => {
-  test('callbacks: are not called and are deleted at once', async () => {
-    const calls: HttpCall[] = [];
-    const harness = ketchHarness({
-      change: () => ({
-        sendCallback: async call => {
-          calls.push(call);
-          return response(200);
-        },
-      }),
-    });
-    addPerson(harness, 'crm-1');
-    await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
-    const [receipt] = await harness.receipts();
-    expect(receipt).toMatchObject({ state: 'erased', hasCallbacks: true, answeredInProgress: false });
-    expect(await harness.services.store.readPersonalData(receipt?.id ?? '')).toBeUndefined();
-    harness.clock.now += hour;
-    await harness.sweep();
-    expect(calls).toEqual([]);
+test('platform with the result in its reply, callbacks: are not called and are deleted at once', async () => {
+  const calls: HttpCall[] = [];
+  const harness = ketchHarness({
+    change: () => ({
+      sendCallback: async call => {
+        calls.push(call);
+        return response(200);
+      },
+    }),
   });
+  addPerson(harness, 'crm-1');
+  await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
+  const [receipt] = await harness.receipts();
+  expect(receipt).toMatchObject({ state: 'erased', hasCallbacks: true, answeredInProgress: false });
+  expect(await harness.services.store.readPersonalData(receipt?.id ?? '')).toBeUndefined();
+  harness.clock.now += hour;
+  await harness.sweep();
+  expect(calls).toEqual([]);
 });
 
 describe('several callbacks', () => {

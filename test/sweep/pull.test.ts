@@ -230,36 +230,32 @@ describe('pull: one bad order', () => {
   });
 });
 
-describe('pull: order that is closed and still listed', () => {
-  test('for more than a day: raises an alarm that names the receipt, because it may be a new request', async () => {
-    const setup = await setUp({ customers: [] });
-    const { list, harness } = setup;
-    list.fault = ({ query }) => ({ status: 200, body: { orders: query['page'] === '0' ? [orderOf('ann')] : [] } });
-    await sweepFor(setup, 3);
-    await sweepAfter(setup, 23 * hour);
-    expect(harness.alarms()).toEqual([]);
-    await sweepAfter(setup, 2 * hour);
-    const [receipt] = await harness.receipts();
-    const rule = 'pull: an order is still listed a day after its receipt was closed';
-    expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([
-      { event: 'alarm', alarm: 'request-refused', platform: 'acme', receipt: receipt?.id, rule },
-    ]);
-  });
+test('pull: order that is closed and still listed, for more than a day: raises an alarm that names the receipt, because it may be a new request', async () => {
+  const setup = await setUp({ customers: [] });
+  const { list, harness } = setup;
+  list.fault = ({ query }) => ({ status: 200, body: { orders: query['page'] === '0' ? [orderOf('ann')] : [] } });
+  await sweepFor(setup, 3);
+  await sweepAfter(setup, 23 * hour);
+  expect(harness.alarms()).toEqual([]);
+  await sweepAfter(setup, 2 * hour);
+  const [receipt] = await harness.receipts();
+  const rule = 'pull: an order is still listed a day after its receipt was closed';
+  expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([
+    { event: 'alarm', alarm: 'request-refused', platform: 'acme', receipt: receipt?.id, rule },
+  ]);
 });
 
-describe('pull: personal data', () => {
-  test('log: contains no value of an order or a response', async () => {
-    const setup = await setUp({ customers: [], limits: { holdSeconds: 60 } });
-    const { list, harness } = setup;
-    person(harness, 'ann');
-    list.open.push(orderOf('ann'), { id: 'order-x', email: { nested: 'secret-mail' } }, { id: 'ann@example.com' });
-    await sweepFor(setup, 5);
-    list.fault = () => ({ status: 400, body: { error: 'ann@example.com' } });
-    await sweepFor(setup, 15);
-    const all = harness.logText.join('');
-    expect(all).toContain('platform-unreachable');
-    expect(all).not.toMatch(/ann@|order-ann|secret-mail|order-x|api-key/);
-  });
+test('pull: personal data, log: contains no value of an order or a response', async () => {
+  const setup = await setUp({ customers: [], limits: { holdSeconds: 60 } });
+  const { list, harness } = setup;
+  person(harness, 'ann');
+  list.open.push(orderOf('ann'), { id: 'order-x', email: { nested: 'secret-mail' } }, { id: 'ann@example.com' });
+  await sweepFor(setup, 5);
+  list.fault = () => ({ status: 400, body: { error: 'ann@example.com' } });
+  await sweepFor(setup, 15);
+  const all = harness.logText.join('');
+  expect(all).toContain('platform-unreachable');
+  expect(all).not.toMatch(/ann@|order-ann|secret-mail|order-x|api-key/);
 });
 
 describe('pull: failing platform', () => {
@@ -402,38 +398,34 @@ describe('pull: next page', () => {
   });
 });
 
-describe('platform that calls and is asked', () => {
-  test('order that is sent and listed: is one receipt and one erasure', async () => {
-    const current = 'a-header-value-of-24-characters';
-    const setup = await setUp({
-      customers: [],
-      section: { authentication: { kind: 'header' } },
-      secrets: { 'erasure/platform/acme': JSON.stringify({ current, named: { apiKey: { current: apiKey } } }) },
-    });
-    const { list, harness } = setup;
-    const ids = ['ann', 'bob'].map(name => person(harness, name));
-    const headers = { 'Content-Type': 'application/json', Authorization: current };
-    const wire = { path: '/webhooks/acme', headers, body: JSON.stringify(orderOf('ann')) };
-    expect(await harness.send(wire)).toMatchObject({ status: 200, json: { status: 'erased' } });
-    list.open.push(orderOf('ann'), orderOf('bob'));
-    await sweepFor(setup, 3);
-    expect(await harness.send({ ...wire, body: JSON.stringify(orderOf('bob')) })).toMatchObject({ status: 200 });
-    expect(harness.deleted()).toEqual(ids);
-    const schemes = (await harness.receipts()).map(({ authentication }) => authentication.scheme);
-    expect(schemes).toEqual([expect.not.stringMatching('pull'), 'pull']);
-    expect(list.told).toEqual({ 'order-bob': { done: true } });
+test('platform that calls and is asked, order that is sent and listed: is one receipt and one erasure', async () => {
+  const current = 'a-header-value-of-24-characters';
+  const setup = await setUp({
+    customers: [],
+    section: { authentication: { kind: 'header' } },
+    secrets: { 'erasure/platform/acme': JSON.stringify({ current, named: { apiKey: { current: apiKey } } }) },
   });
+  const { list, harness } = setup;
+  const ids = ['ann', 'bob'].map(name => person(harness, name));
+  const headers = { 'Content-Type': 'application/json', Authorization: current };
+  const wire = { path: '/webhooks/acme', headers, body: JSON.stringify(orderOf('ann')) };
+  expect(await harness.send(wire)).toMatchObject({ status: 200, json: { status: 'erased' } });
+  list.open.push(orderOf('ann'), orderOf('bob'));
+  await sweepFor(setup, 3);
+  expect(await harness.send({ ...wire, body: JSON.stringify(orderOf('bob')) })).toMatchObject({ status: 200 });
+  expect(harness.deleted()).toEqual(ids);
+  const schemes = (await harness.receipts()).map(({ authentication }) => authentication.scheme);
+  expect(schemes).toEqual([expect.not.stringMatching('pull'), 'pull']);
+  expect(list.told).toEqual({ 'order-bob': { done: true } });
 });
 
-describe('platform that is only asked', () => {
-  test.each(['POST', 'GET'])('%s: has no route', async method => {
-    const { harness } = await setUp();
-    const path = method === 'GET' ? '/webhooks/acme/order-ann' : '/webhooks/acme';
-    const body = JSON.stringify(orderOf('ann'));
-    const answer = await harness.send({ method, path, headers: { 'Content-Type': 'application/json' }, body });
-    expect(answer.status).toBe(404);
-    expect(await harness.receipts()).toEqual([]);
-  });
+test.each(['POST', 'GET'])('platform that is only asked, %s: has no route', async method => {
+  const { harness } = await setUp();
+  const path = method === 'GET' ? '/webhooks/acme/order-ann' : '/webhooks/acme';
+  const body = JSON.stringify(orderOf('ann'));
+  const answer = await harness.send({ method, path, headers: { 'Content-Type': 'application/json' }, body });
+  expect(answer.status).toBe(404);
+  expect(await harness.receipts()).toEqual([]);
 });
 
 describe('pull: access token', () => {
