@@ -1,8 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { leaks, token } from '../support/canary.ts';
-import { type CanaryHarness, canaryHarness, expectSilence } from '../support/canary-harness.ts';
-import { uid } from '../support/ketch.ts';
+import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
+import { readLocalOptions } from '../../infra/local/options.ts';
+import type { Adapters } from '../../lambda/services.ts';
+import { leaks, Planted, token } from '../support/canary.ts';
+import {
+  type CanaryHarness,
+  canaryHarness,
+  everything,
+  expectSilence,
+  strangeHeaders,
+} from '../support/canary-harness.ts';
+import { jsonOrUndefined, sendOver } from '../support/event.ts';
+import { unexpectedError } from '../support/failures.ts';
+import { account, ketchWire, uid } from '../support/ketch.ts';
 import { type ReceivedCall, type ServedReply, serveListing } from '../support/listing-platform.ts';
+import { startLocalProcess } from '../support/local-process.ts';
 
 const known = [{ source_id: token('field source id'), email: 'x@example.com', created_at: '2025-01-01T00:00:00Z' }];
 
@@ -192,4 +204,118 @@ test.each<[string, (call: ReceivedCall) => ServedReply, string]>([
   // This Voucherify returns the customer also after the deletion: then the pin stays.
   const isShown = receipt!.verification?.result === 'stillPresent';
   if (receipt!.queue === undefined && !isShown) expect(identifiers()).toEqual([]);
+});
+
+describe('errors', () => {
+  const message = `${token('error')} at https://${token('error host')}/${token('error path')}`;
+  const unforeseen = () =>
+    Promise.reject(Object.assign(unexpectedError(message), { [token('error field')]: token('error value') }));
+
+  test.each<[string, number, (ports: Adapters) => Partial<Adapters>]>([
+    ['reading the secrets', 500, () => ({ readSecret: unforeseen })],
+    ['storing', 500, ({ store }) => ({ store: { ...store, accept: unforeseen } })],
+    ['writing the result', 500, ({ store }) => ({ store: { ...store, replace: unforeseen } })],
+    ['reading control rows', 200, ({ control }) => ({ control: { ...control, read: unforeseen } })],
+    ['writing control rows', 200, ({ control }) => ({ control: { ...control, write: unforeseen } })],
+    ['counting', 200, ({ control }) => ({ control: { ...control, count: unforeseen } })],
+    ['calling Voucherify', 500, () => ({ send: unforeseen })],
+    [
+      'reading the key of Voucherify',
+      200,
+      ({ readSecret }) => ({ readSecret: name => (name.includes('voucherify') ? unforeseen() : readSecret(name)) }),
+    ],
+    [
+      'reading the pepper',
+      500,
+      ({ readSecret }) => ({ readSecret: name => (name.includes('pepper') ? unforeseen() : readSecret(name)) }),
+    ],
+  ])('%s: no planted value appears', async (_, status, change) => {
+    const canary = await canaryHarness({ customers: known, change });
+    for (const name of ['error', 'error host', 'error path', 'error field', 'error value']) canary.planted.token(name);
+    expect((await canary.send(canary.wire())).status).toBe(status);
+    canary.harness.clock.now += 3_600_000;
+    await canary.harness.sweep().catch(() => undefined);
+    expectSilence(canary);
+  });
+
+  test.each([
+    '',
+    'null',
+    `"${token('text')}"`,
+    `{"current":"${token('text')}`,
+    `{"current":"${token('text').slice(0, 20)}"}`,
+  ])('unusable secret %#: no planted value appears', async text => {
+    const canary = await canaryHarness({ secrets: { 'erasure/platform/ketch': text } });
+    canary.planted.token('text');
+    expect((await canary.send(canary.wire())).status).toBe(503);
+    expectSilence(canary);
+  });
+});
+
+const word = token('word');
+const tokens = new Map([
+  ['word', word],
+  ['other', token('other')],
+]);
+const found = (text: string) => leaks(tokens, { here: text, there: 'nothing' });
+
+describe('search for planted values', () => {
+  test.each([
+    ['as it is', word],
+    ['within a text', `a${word}b`],
+    ['in capitals', word.toUpperCase()],
+    ['in part', `..${word.slice(7, 15)}..`],
+    ['in hex', Buffer.from(word).toString('hex')],
+    ['in capital hex', Buffer.from(word).toString('hex').toUpperCase()],
+    ['in URL encoding', [...word].map(char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`).join('')],
+    ['in JSON escapes', [...word].map(char => `\\u00${char.charCodeAt(0).toString(16)}`).join('')],
+    ['in base64', Buffer.from(word).toString('base64')],
+    ['in base64 behind a character', Buffer.from(`x${word}`).toString('base64')],
+    ['in base64 behind two characters', Buffer.from(`:)${word}`).toString('base64')],
+    ['in part in base64url', Buffer.from(`key=${word.slice(3, 14)}&x`).toString('base64url')],
+    ['in base64 within JSON', JSON.stringify({ a: Buffer.from(`{"b":"${word}"}`).toString('base64') })],
+  ])('%s: is found', (_, text) => {
+    expect(found(text)).toEqual(['word in here']);
+  });
+
+  test('other text: is not found', () => {
+    expect(found(`${word.slice(0, 7)} ${word.slice(8, 15)} ${token('third')}`)).toEqual([]);
+    expect(found('')).toEqual([]);
+  });
+
+  test('several places: are all found', () => {
+    expect(leaks(tokens, { a: word, b: `${token('other')}${word}` })).toEqual(['word in a', 'word in b', 'other in b']);
+    expect(new Set(['a', 'b', 'c'].map(token)).size).toBe(3);
+    expect(token('a')).toMatch(/^[a-z0-9]{24}$/);
+  });
+});
+
+test('whole process: prints no request, secret or customer data', async () => {
+  const secrets = embeddedSecretTexts(readLocalOptions({}).settings);
+  const { current } = jsonOrUndefined(secrets['erasure/platform/ketch']!) as { current: string };
+  const run = await startLocalProcess({ DATA_DIR: ':memory:', CLOCK: '2026-01-15T12:00:00Z', SWEEP_SECONDS: '0.2' });
+  const planted = new Planted();
+  const headers = { ...strangeHeaders(planted), Authorization: current };
+  const metadata = (id: number) => ({
+    metadata: { uid: `22880925-aac5-42f9-a653-cb6921d3610${id}`, tenant: 'axonic' },
+  });
+  const send = (body: unknown, more = {}) => sendOver(run.url, ketchWire(body, { ...headers, ...more }));
+  const answers = [
+    await send(everything(planted, {}, metadata(1))),
+    await send(everything(planted, { identities: [account('crm-10042')] }, metadata(2))),
+    await send(everything(planted, { identities: [] }, metadata(1))),
+    await send(everything(planted, { environment: planted.token('environment') }, metadata(3))),
+    await send(everything(planted, {}, {}), { Authorization: planted.token('wrong secret') }),
+    await send(planted.token('body')),
+    await send(planted.token('large body').repeat(60_000)),
+    await sendOver(run.url, { ...ketchWire(), path: `/webhooks/${planted.token('path')}?a=${planted.token('query')}` }),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 409, 403, 403, 400, 413, 404]);
+  const { stdout, stderr, code } = await run.stop();
+  expect(code).toBe(0);
+  expect(stderr).toContain('"outcome":"erased"');
+  expect(leaks(planted.tokens, { stdout, stderr, answers: JSON.stringify(answers) })).toEqual([]);
+  const texts = Object.values(secrets).flatMap(text => Object.values(jsonOrUndefined(text) ?? { text }).map(String));
+  for (const known of [...texts, 'crm-10042', 'ada@example.com', 'cust_Ada'])
+    expect(stdout + stderr).not.toContain(known);
 });
