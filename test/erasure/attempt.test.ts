@@ -1,5 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { ada, attemptNow, ben, cleo, createHarness, type Harness, iso, one, start } from '../support/harness.ts';
+import {
+  ada,
+  attemptNow,
+  ben,
+  cleo,
+  createHarness,
+  type Harness,
+  inReview,
+  iso,
+  one,
+  replaceKey,
+  start,
+} from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
 /** Metrics count these lines: one for each receipt that is closed, and none for what is not. */
@@ -8,13 +20,10 @@ const closings = (harness: Harness) =>
 
 const secret = 'erasure/voucherify/main';
 
-const rotated = { appId: 'app-new', appToken: 'token-new' };
-
 /** The key is replaced by another one, of the same project unless said otherwise. */
 function rotate(harness: Harness, project = 'main'): void {
   harness.sandbox.revoke('app-main');
-  harness.sandbox.addKey({ ...rotated, project });
-  harness.secrets[secret] = JSON.stringify(rotated);
+  replaceKey(harness, project);
 }
 
 /** A pin that is stored under the first key and not yet posted with any certain effect. */
@@ -158,11 +167,8 @@ describe('first attempt', () => {
       return pass();
     };
     const { outcome } = await harness.erase(one('customer_id', ada));
-    expect(outcome).toEqual({
-      kind: 'erased',
-      at: start,
-      deletions: [{ project: 'main', pin: 0, proof: 'gone', at: start }],
-    });
+    const deletion = { project: 'main', pin: 0, proof: 'gone', at: start };
+    expect(outcome).toEqual({ kind: 'erased', at: start, deletions: [deletion] });
     const look = `GET /v1/customers/${ada}`;
     expect(harness.sent).toEqual([look, `POST /v1/customers/${ada}/permanent-deletion`, look]);
   });
@@ -299,11 +305,7 @@ describe('rotated key', () => {
       if (effect) harness.sandbox.softDelete(ada);
       rotate(harness, 'other');
       const asked = await harness.sweepWhenDue(receipt.id);
-      expect(asked).toMatchObject({
-        state: 'needs-review',
-        reason: 'other-app-id',
-        projects: { main: { deletions: [] } },
-      });
+      expect(asked).toMatchObject(inReview('other-app-id', { deletions: [] }));
       expect(harness.deleted()).toEqual([]);
     }
   });

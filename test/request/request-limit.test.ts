@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import type { Adapters } from '../../lambda/services.ts';
 import { segmentWire } from '../platforms/segment-messages.ts';
-import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import { changedStore, createHarness, fixtureTime, type Harness } from '../support/harness.ts';
 import {
   account,
   addPerson,
@@ -44,13 +44,8 @@ async function askFor(harness: Harness, count: number, from = 0): Promise<readon
   return words;
 }
 
-function completed(count: number): readonly string[] {
-  return Array.from({ length: count }, () => 'completed');
-}
-
-function held(count: number): readonly string[] {
-  return Array.from({ length: count }, () => 'in_progress');
-}
+const completed = (count: number) => Array<string>(count).fill('completed');
+const held = (count: number) => Array<string>(count).fill('in_progress');
 
 describe('requests of one platform in an hour', () => {
   test('over the limit: pauses the platform and raises one alarm', async () => {
@@ -71,14 +66,12 @@ describe('requests of one platform in an hour', () => {
     const harness = ketchHarness({ limits });
     await askFor(harness, 3 * most);
     for (let waited = 0; waited < 10; waited += 1) {
-      harness.clock.now += hour;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + hour);
     }
     expect(harness.sandbox.deletions()).toHaveLength(most);
     expect(harness.alarms()).toEqual([paused]);
     await resumeKetch(harness);
-    harness.clock.now += hour;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + hour);
     expect(await receiptStates(harness)).toEqual(Array.from({ length: 3 * most }, () => 'erased'));
     expect(harness.sandbox.deletions()).toHaveLength(3 * most);
     expect(harness.alarms()).toEqual([paused]);
@@ -107,8 +100,7 @@ describe('requests of one platform in an hour', () => {
     const unreadable = ({ control }: Adapters) => ({ control: { ...control, count: async () => Number.NaN } });
     const harness = ketchHarness({ limits, change: unreadable });
     expect(await askFor(harness, 1)).toEqual(held(1));
-    harness.clock.now += hour;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + hour);
     expect(harness.sandbox.deletions()).toEqual([]);
     expect(harness.alarms()).toEqual([paused]);
   });
@@ -175,10 +167,8 @@ describe('calls reserved while the request is stored', () => {
 
   test('project with OAuth: no token is requested before the receipt is stored', async () => {
     const harness = ketchHarness({
-      change: ({ store, settings }) => ({
-        store: { ...store, accept: () => Promise.reject(new Error('the store is down')) },
-        settings: { ...settings, projects: { main: { ...settings.projects['main']!, auth: 'oauth' } } },
-      }),
+      project: { auth: 'oauth' },
+      ...changedStore(() => ({ accept: () => Promise.reject(new Error('the store is down')) })),
     });
     await harness.send(ketchWire());
     expect(harness.sandbox.calls()).toEqual([]);

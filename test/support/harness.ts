@@ -53,6 +53,8 @@ export interface HarnessOptions {
   /** The store's file. */
   readonly file?: string;
   readonly random?: () => number;
+  /** Whether a wait moves the clock; by default it takes no time. */
+  readonly waitsOnClock?: boolean;
   /** Replaces adapters. */
   readonly change?: (adapters: Adapters) => Partial<Adapters>;
 }
@@ -156,7 +158,9 @@ export function openHarness(options: HarnessOptions = {}): Harness {
     sendCallback: platforms === undefined ? async () => notConnected : http,
     now,
     random,
-    wait: async () => undefined,
+    wait: async ms => {
+      if (options.waitsOnClock === true) clock.now += ms;
+    },
     log: line => {
       lines.push(line);
       writeText(line);
@@ -320,6 +324,18 @@ export function sandboxResult(sandbox: Sandbox, { method, url, headers, body = '
     const code = error.outage === 'hang' ? 'timed-out' : 'connection-lost';
     return { kind: 'no-answer', code, mayHaveExecuted: true };
   }
+}
+
+/** What a receipt in review has. */
+export function inReview(reason: string, main?: object) {
+  return { state: 'needs-review', reason, ...(main && { projects: { main } }) };
+}
+
+/** Adds a key of a project to the sandbox, and stores it as that of the project `main`. */
+export function replaceKey({ sandbox, secrets }: Harness, project = 'main', appId = 'app-new'): void {
+  const key = { appId, appToken: `token-of-${appId}` };
+  sandbox.addKey({ ...key, project });
+  secrets['erasure/voucherify/main'] = JSON.stringify(key);
 }
 
 export function one(kind: IdentifierKind, value: string): readonly Identifier[] {
