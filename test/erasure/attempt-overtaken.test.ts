@@ -32,8 +32,7 @@ describe('overlapping attempts', () => {
     harness.intercept = async (call, pass) => {
       if (call.method === 'GET') return pass();
       harness.intercept = () => response(500, '');
-      harness.clock.now += 15_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 15_000);
       return pass();
     };
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
@@ -51,8 +50,7 @@ describe('overlapping attempts', () => {
     harness.intercept = async (call, pass) => {
       if (call.method === 'GET') return pass();
       harness.intercept = () => response(500, '');
-      harness.clock.now += 15_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 15_000);
       return response(200, { status: 'DONE', related_object_id: 'cust_1', data_json: { customer: 1 } });
     };
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
@@ -88,8 +86,7 @@ describe('overlapping attempts', () => {
     const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (_, pass) => {
       harness.intercept = () => response(400, {});
-      harness.clock.now += 15_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 15_000);
       return pass();
     };
     const { outcome } = await harness.erase(one('source_id', 'crm-1'));
@@ -155,8 +152,7 @@ describe('receipt refused by an operator', () => {
     const closed = await harness.receipt(receipt.id);
     expect(closed.state).toBe('refused');
     expect(evidenceOf(closed).projects['main']).toMatchObject({ customers: 1, unproven: true, deletions: [] });
-    harness.clock.now += 3_600_000;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + 3_600_000);
     expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'refused' });
   });
 });

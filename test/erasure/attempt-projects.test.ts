@@ -11,7 +11,7 @@ import { sweep } from '../../lambda/sweep/sweep.ts';
 import { needsReview, retryLater } from '../../lambda/voucherify/classify.ts';
 import type { ProjectClient } from '../../lambda/voucherify/client.ts';
 import type { DeletionResult, LookUpReply } from '../../lambda/voucherify/responses.ts';
-import { ada, ben, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, ben, changedStore, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
@@ -277,15 +277,12 @@ describe('attempt in one project', () => {
     const { identifiers = one('source_id', 'crm-1'), looks = {}, deletions = {}, together = 9 } = situation;
     const writes: SideWrites[] = [];
     const harness = createHarness({
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          replace: (next, also = {}) => {
-            writes.push(also);
-            return store.replace(next, also);
-          },
+      ...changedStore(store => ({
+        replace: (next, also = {}) => {
+          writes.push(also);
+          return store.replace(next, also);
         },
-      }),
+      })),
     });
     const stored = await harness.accept(identifiers, { attempted: true });
     const main = { ...stored.projects['main']!, ...situation.progress };

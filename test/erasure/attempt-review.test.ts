@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { ada, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { ada, changedStore, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
 import { crashingStore } from '../support/injected-faults.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
@@ -172,15 +172,12 @@ function forgetting() {
   const memory: { loses: 'nothing' | 'pins' | 'all'; readonly options: HarnessOptions } = {
     loses: 'nothing',
     options: {
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          readPersonalData: async id => {
-            const kept = memory.loses === 'all' ? undefined : await store.readPersonalData(id);
-            return kept !== undefined && memory.loses === 'pins' ? { ...kept, pins: {} } : kept;
-          },
+      ...changedStore(store => ({
+        readPersonalData: async id => {
+          const kept = memory.loses === 'all' ? undefined : await store.readPersonalData(id);
+          return kept !== undefined && memory.loses === 'pins' ? { ...kept, pins: {} } : kept;
         },
-      }),
+      })),
     },
   };
   return memory;

@@ -234,8 +234,7 @@ describe('closed log line', () => {
     harness.intercept = async (call, pass) => {
       if (call.method !== method) return pass();
       harness.intercept = undefined;
-      harness.clock.now += 15_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 15_000);
       return pass();
     };
     const { outcome } = await harness.erase(one('source_id', 'crm-1'));

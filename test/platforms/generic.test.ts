@@ -111,8 +111,7 @@ describe('a question', () => {
     const open = { status: 202, json: { request_id: 'req-1', status: 'in_progress', final: false, deletions: [] } };
     expect(await harness.send(question('req-1'))).toMatchObject(open);
     harness.sandbox.outage(undefined);
-    harness.clock.now += 120_000;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + 120_000);
     const answer = await harness.send(question('req-1', {}, { at: harness.clock.now }));
     expect(answer).toMatchObject({
       status: 200,

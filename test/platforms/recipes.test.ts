@@ -48,8 +48,7 @@ describe('recipe', () => {
     for (const receipt of await harness.receipts())
       expect(receipt.submittedAt).toBe(Date.parse(fixture.submittedAt ?? fixture.clock));
     for (const _ of [1, 2]) {
-      harness.clock.now += 120_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 120_000);
     }
     expect(harness.deleted().toSorted()).toEqual(wanted.toSorted());
     const { callback } = fixture;
@@ -156,8 +155,7 @@ describe('pull recipe', () => {
       const { harness, platform } = await pullHarness(fixture, fixture.page);
       const wanted = fixture.customers.map(customer => harness.addCustomer(customer));
       for (let minutes = 0; minutes < 40; minutes += 1) {
-        harness.clock.now += 60_000;
-        await harness.sweep();
+        await harness.sweep(harness.clock.now + 60_000);
       }
       const { call, token } = fixture;
       expect(platform.calls.find(({ path }) => path === call.path)).toMatchObject(call);

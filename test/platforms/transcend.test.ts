@@ -41,8 +41,7 @@ describe('an erasure job', () => {
     });
     expect(await harness.send(transcendWire())).toMatchObject({ status: 200, text: '' });
     expect(harness.deleted()).toEqual(['cust_AdaExample00000000000001']);
-    harness.clock.now += 60_000;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + 60_000);
     expect(sombra.calls.filter(({ method }) => method === 'PUT')).toMatchObject([
       {
         path: '/v1/data-silo',
@@ -62,8 +61,7 @@ describe('an erasure job', () => {
     const sombra = await sombraFor();
     const harness = transcendHarness({ sombra, customers: [], change: ({ send }) => ({ sendCallback: send }) });
     expect(await harness.send(transcendWire())).toMatchObject({ status: 204, text: '' });
-    harness.clock.now += 60_000;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + 60_000);
     expect(sombra.calls.map(({ method }) => method)).toEqual(['GET']);
   });
 

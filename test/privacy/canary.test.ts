@@ -115,8 +115,7 @@ describe('outside values', () => {
     expect(canary.identifiers()).toHaveLength(1);
     await canary.send(canary.wire({ callbacks }));
     expect((await canary.send(canary.wire({ identities: [] }))).status).toBe(409);
-    canary.harness.clock.now += 61_000;
-    await canary.harness.sweep();
+    await canary.harness.sweep(canary.harness.clock.now + 61_000);
     await canary.harness.sweepAndVerify();
     expectSilence(canary);
     expect(heard).toHaveLength(1);
@@ -196,8 +195,7 @@ test.each<[string, (call: ReceivedCall) => ServedReply, string]>([
   for (const name of names) planted.token(`said ${name}`);
   expect((await send(wire())).status).toBe(200);
   expect(await harness.receipts()).toMatchObject([{ state }]);
-  harness.clock.now += 3_600_000;
-  await harness.sweep();
+  await harness.sweep(harness.clock.now + 3_600_000);
   await send(wire());
   expect(leaks(planted.tokens, shown())).toEqual([]);
   const [receipt] = await harness.receipts();
@@ -233,8 +231,7 @@ describe('errors', () => {
     const canary = await canaryHarness({ customers: known, change });
     for (const name of ['error', 'error host', 'error path', 'error field', 'error value']) canary.planted.token(name);
     expect((await canary.send(canary.wire())).status).toBe(status);
-    canary.harness.clock.now += 3_600_000;
-    await canary.harness.sweep().catch(() => undefined);
+    await canary.harness.sweep(canary.harness.clock.now + 3_600_000).catch(() => undefined);
     expectSilence(canary);
   });
 

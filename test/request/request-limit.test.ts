@@ -181,8 +181,7 @@ describe('unavailable count', () => {
     const harness = ketchHarness({ limits, change: () => ({ control }) });
     expect(await askFor(harness, 1)).toEqual(held(1));
     expect(callKinds(harness)).toEqual(['get']);
-    harness.clock.now += hour;
-    expect(await harness.sweep()).toMatchObject({ closed: 1 });
+    expect(await harness.sweep(harness.clock.now + hour)).toMatchObject({ closed: 1 });
   });
 
   test('request that is counted late: deletes nobody before its count is known', async () => {
