@@ -104,20 +104,18 @@ describe('gateway request', () => {
   });
 });
 
-describe('gateway reply', () => {
-  test('headers: forbid caching and sniffing', async () => {
-    const { handler } = recording();
-    expect(await handler(eventOf(wire), {} as never)).toEqual({
-      statusCode: 201,
-      headers: {
-        'Cache-Control': 'no-store',
-        'X-Content-Type-Options': 'nosniff',
-        'Content-Type': 'text/x',
-        'X-Own': 'yes',
-      },
-      body: 'done',
-      isBase64Encoded: false,
-    });
+test('headers of the reply: forbid caching and sniffing', async () => {
+  const { handler } = recording();
+  expect(await handler(eventOf(wire), {} as never)).toEqual({
+    statusCode: 201,
+    headers: {
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      'Content-Type': 'text/x',
+      'X-Own': 'yes',
+    },
+    body: 'done',
+    isBase64Encoded: false,
   });
 });
 

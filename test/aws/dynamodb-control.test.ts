@@ -33,41 +33,37 @@ describeOnDynamodb(engine => {
 
   describeControl('DynamoDB', opened.bind(undefined, undefined));
 
-  describe('control rows on DynamoDB', () => {
-    test('rows: are separate from receipts, and counters expire', async () => {
-      const { control, close, rows } = await opened();
-      onTestFinished(close);
-      await control.write('rate-limit#main', 0, { notBefore: 7 });
-      await control.count('intake#ketch#1', 1_800_000_000);
-      const [counter, pace] = (await rows()).toSorted((a, b) => String(a['pk']?.S).localeCompare(String(b['pk']?.S)));
-      const key = (name: string) => ({ pk: { S: name }, sk: { S: 'control' } });
-      expect(counter).toEqual({ ...key('intake#ketch#1'), count: { N: '1' }, expiresAt: { N: '1800000000' } });
-      expect(pace).toEqual({
-        ...key('rate-limit#main'),
-        revision: { N: '1' },
-        row: { S: '{"notBefore":7}' },
-        writeId: { S: expect.any(String) },
-      });
+  test('control rows on DynamoDB: are separate from receipts, and counters expire', async () => {
+    const { control, close, rows } = await opened();
+    onTestFinished(close);
+    await control.write('rate-limit#main', 0, { notBefore: 7 });
+    await control.count('intake#ketch#1', 1_800_000_000);
+    const [counter, pace] = (await rows()).toSorted((a, b) => String(a['pk']?.S).localeCompare(String(b['pk']?.S)));
+    const key = (name: string) => ({ pk: { S: name }, sk: { S: 'control' } });
+    expect(counter).toEqual({ ...key('intake#ketch#1'), count: { N: '1' }, expiresAt: { N: '1800000000' } });
+    expect(pace).toEqual({
+      ...key('rate-limit#main'),
+      revision: { N: '1' },
+      row: { S: '{"notBefore":7}' },
+      writeId: { S: expect.any(String) },
     });
   });
 
-  describe('legal holds on DynamoDB', () => {
-    test('rows: contain no identifier, and a hold expires 762 days after its end', async () => {
-      const { control, close, rows } = await opened();
-      onTestFinished(close);
-      const until = 1_800_000_000_000;
-      const receipt = { platform: 'ketch', projects: { main: {} } };
-      const hold = { id: 'hmac-1', kind: 'email', actor: 'ada', reason: 'a lawsuit', at: 1000, until };
-      await setLegalHold(hold, control);
-      const expiryOf = async () => (await rows()).flatMap(row => row['expiresAt']?.N ?? []);
-      expect(await expiryOf()).toEqual([String(until / 1000 + 762 * 86_400)]);
-      expect(await readActiveHolds(['hmac-1', 'hmac-2'], control, until - 1)).toEqual(['hmac-1']);
-      expect((await readStops(receipt, control, until - 1)).holdsExist).toBe(true);
-      await releaseLegalHold('hmac-1', { actor: 'bob', reason: 'settled', at: 2000 }, control);
-      expect(await expiryOf()).toEqual([String(2 + 762 * 86_400)]);
-      expect((await readStops(receipt, control, until - 1)).holdsExist).toBe(false);
-      expect(await listLegalHolds(control, until - 1)).toEqual([]);
-    });
+  test('legal holds on DynamoDB: contain no identifier, and a hold expires 762 days after its end', async () => {
+    const { control, close, rows } = await opened();
+    onTestFinished(close);
+    const until = 1_800_000_000_000;
+    const receipt = { platform: 'ketch', projects: { main: {} } };
+    const hold = { id: 'hmac-1', kind: 'email', actor: 'ada', reason: 'a lawsuit', at: 1000, until };
+    await setLegalHold(hold, control);
+    const expiryOf = async () => (await rows()).flatMap(row => row['expiresAt']?.N ?? []);
+    expect(await expiryOf()).toEqual([String(until / 1000 + 762 * 86_400)]);
+    expect(await readActiveHolds(['hmac-1', 'hmac-2'], control, until - 1)).toEqual(['hmac-1']);
+    expect((await readStops(receipt, control, until - 1)).holdsExist).toBe(true);
+    await releaseLegalHold('hmac-1', { actor: 'bob', reason: 'settled', at: 2000 }, control);
+    expect(await expiryOf()).toEqual([String(2 + 762 * 86_400)]);
+    expect((await readStops(receipt, control, until - 1)).holdsExist).toBe(false);
+    expect(await listLegalHolds(control, until - 1)).toEqual([]);
   });
 
   describe('control rows on DynamoDB: write whose response is lost', () => {

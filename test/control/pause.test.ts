@@ -20,11 +20,9 @@ const scopes: readonly PauseScope[] = ['all', 'platform:ketch', 'project:main'];
 const turn = (action: string, { actor, reason, at }: Pause) => ({ action, actor, reason, at });
 const pausedIn = async (rows: VersionedStore) => [...(await readPauses(scopes, rows)).paused];
 
-describe('scopes of a receipt', () => {
-  test('all, platform and projects: each is a scope', () => {
-    expect(scopesOf('ketch', ['main', 'us'])).toEqual(['all', 'platform:ketch', 'project:main', 'project:us']);
-    expect(scopesOf('ketch', [])).toEqual(['all', 'platform:ketch']);
-  });
+test('scopes of a receipt: all, its platform and its projects', () => {
+  expect(scopesOf('ketch', ['main', 'us'])).toEqual(['all', 'platform:ketch', 'project:main', 'project:us']);
+  expect(scopesOf('ketch', [])).toEqual(['all', 'platform:ketch']);
 });
 
 describe('scope', () => {

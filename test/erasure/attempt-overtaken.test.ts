@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { claimReceipt } from '../../lambda/receipts/transitions.ts';
+import { evidenceOf } from '../../lambda/receipts/evidence.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
+import { updateReceipt } from '../../lambda/receipts/store.ts';
+import { claimReceipt, decideRefusal } from '../../lambda/receipts/transitions.ts';
 import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { response } from '../support/voucherify-responses.ts';
 
@@ -7,8 +10,7 @@ const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith(
 
 describe('overlapping attempts', () => {
   test('first attempt overtaken: its result is ignored and the customer is deleted once', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     let sweeping: Promise<unknown> = Promise.resolve();
     harness.intercept = async (call, pass) => {
       harness.intercept = undefined;
@@ -26,13 +28,11 @@ describe('overlapping attempts', () => {
   });
 
   test('overtaken after its pins: may still prove the deletion', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (call, pass) => {
       if (call.method === 'GET') return pass();
       harness.intercept = () => response(500, '');
-      harness.clock.now += 15_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 15_000);
       return pass();
     };
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
@@ -46,13 +46,11 @@ describe('overlapping attempts', () => {
   });
 
   test('overtaken with a wrong customer deleted: stops the receipt', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (call, pass) => {
       if (call.method === 'GET') return pass();
       harness.intercept = () => response(500, '');
-      harness.clock.now += 15_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 15_000);
       return response(200, { status: 'DONE', related_object_id: 'cust_1', data_json: { customer: 1 } });
     };
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
@@ -61,8 +59,7 @@ describe('overlapping attempts', () => {
   });
 
   test.each(['GET', 'POST'])('overtaken at its %s: its failure is ignored', async method => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (call, pass) => {
       if (call.method !== method) return pass();
       harness.intercept = undefined;
@@ -86,12 +83,10 @@ describe('overlapping attempts', () => {
   });
 
   test('overtaken by a review: raises no second alarm, and logs that its own result is not stored', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (_, pass) => {
       harness.intercept = () => response(400, {});
-      harness.clock.now += 15_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 15_000);
       return pass();
     };
     const { outcome } = await harness.erase(one('source_id', 'crm-1'));
@@ -117,5 +112,48 @@ describe('overlapping attempts', () => {
     expect(outcome).toMatchObject({ kind: 'in-progress' });
     expect(await harness.sweepWhenDue('receipt-1')).toMatchObject({ state: 'erased' });
     expect(harness.deleted()).toEqual([ada]);
+  });
+});
+
+/** Refuses the receipt like the operator's tool, whatever its revision. */
+async function refuse(harness: Harness, receipt: Receipt): Promise<void> {
+  const decided = { at: harness.clock.now, actor: 'on-call', action: 'refuse', reason: 'ordered by a thief' } as const;
+  const { done } = await updateReceipt(harness.store, receipt, standing => decideRefusal(standing, decided));
+  expect(done).toBe(true);
+}
+
+async function opened(): Promise<{ harness: Harness; receipt: Receipt }> {
+  const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
+  return { harness, receipt: await harness.accept(one('source_id', 'crm-1')) };
+}
+
+const isDeletion = (path: string) => path.endsWith('/permanent-deletion');
+
+describe('receipt refused by an operator', () => {
+  test('during the deletion: is closed as erased', async () => {
+    const { harness, receipt } = await opened();
+    harness.intercept = async ({ url }, pass) => {
+      if (isDeletion(url.pathname)) await refuse(harness, receipt);
+      return pass();
+    };
+    await harness.sweep();
+    expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'erased', decisions: [{ action: 'refuse' }] });
+    expect(harness.deleted()).toEqual([ada]);
+  });
+
+  test('during a deletion with a lost response: records that it may have been executed', async () => {
+    const { harness, receipt } = await opened();
+    harness.intercept = async ({ url }, pass) => {
+      if (!isDeletion(url.pathname)) return pass();
+      await refuse(harness, receipt);
+      pass();
+      return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
+    };
+    await harness.sweep();
+    const closed = await harness.receipt(receipt.id);
+    expect(closed.state).toBe('refused');
+    expect(evidenceOf(closed).projects['main']).toMatchObject({ customers: 1, unproven: true, deletions: [] });
+    await harness.sweep(harness.clock.now + 3_600_000);
+    expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'refused' });
   });
 });

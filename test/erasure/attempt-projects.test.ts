@@ -10,7 +10,7 @@ import { type Adapters, createServices } from '../../lambda/services.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import type { ProjectClient } from '../../lambda/voucherify/client.ts';
 import { type DeletionResult, type LookUpReply, needsReview, retryLater } from '../../lambda/voucherify/responses.ts';
-import { ada, ben, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, ben, changedStore, createHarness, type Harness, one, start } from '../support/harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
@@ -197,27 +197,25 @@ describe('two projects', () => {
   });
 });
 
-describe('project removed from settings', () => {
-  test('receipt: needs review after the other project is finished', async () => {
-    let ports: Adapters | undefined;
-    const harness = inBoth({
-      change: (real: Adapters) => {
-        ports = real;
-        return {};
-      },
-    });
-    const receipt = await harness.accept(one('source_id', 'crm-1'));
-    if (ports === undefined) throw new Error('no ports');
-    const { us: _, ...left } = ports.settings.projects;
-    const without = createServices({ ...ports, settings: { ...ports.settings, projects: left } });
-    await sweep(without, start + 50_000);
-    expect(await harness.receipt(receipt.id)).toMatchObject({
-      state: 'needs-review',
-      reason: 'project-not-in-settings',
-      projects: { main: { state: 'erased' }, us: { state: 'open' } },
-    });
-    expect(harness.deleted()).toEqual([ada]);
+test('project removed from settings, receipt: needs review after the other project is finished', async () => {
+  let ports: Adapters | undefined;
+  const harness = inBoth({
+    change: (real: Adapters) => {
+      ports = real;
+      return {};
+    },
   });
+  const receipt = await harness.accept(one('source_id', 'crm-1'));
+  if (ports === undefined) throw new Error('no ports');
+  const { us: _, ...left } = ports.settings.projects;
+  const without = createServices({ ...ports, settings: { ...ports.settings, projects: left } });
+  await sweep(without, start + 50_000);
+  expect(await harness.receipt(receipt.id)).toMatchObject({
+    state: 'needs-review',
+    reason: 'project-not-in-settings',
+    projects: { main: { state: 'erased' }, us: { state: 'open' } },
+  });
+  expect(harness.deleted()).toEqual([ada]);
 });
 
 describe('wrong customer deleted in one project', () => {
@@ -278,15 +276,12 @@ describe('attempt in one project', () => {
     const { identifiers = one('source_id', 'crm-1'), looks = {}, deletions = {}, together = 9 } = situation;
     const writes: SideWrites[] = [];
     const harness = createHarness({
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          replace: (next, also = {}) => {
-            writes.push(also);
-            return store.replace(next, also);
-          },
+      ...changedStore(store => ({
+        replace: (next, also = {}) => {
+          writes.push(also);
+          return store.replace(next, also);
         },
-      }),
+      })),
     });
     const stored = await harness.accept(identifiers, { attempted: true });
     const main = { ...stored.projects['main']!, ...situation.progress };

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Identifier } from '../../lambda/domain/identifiers.ts';
+import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { ProjectSettings } from '../../lambda/voucherify/project-settings.ts';
-import { createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { createHarness, type Harness, type HarnessOptions, inReview, one, start } from '../support/harness.ts';
 import { hour, minute, mostInAPeriod } from '../support/quota-world.ts';
 import { notFound, response } from '../support/voucherify-responses.ts';
 
@@ -9,31 +10,20 @@ type Quota = Pick<ProjectSettings, 'callsPerMinute' | 'quotaPeriod'>;
 
 /** A harness that may use half of a quota, and whose clock moves as far as it waits. */
 function harnessWith(quota: Quota, options: HarnessOptions = {}): Harness {
-  const harness = createHarness({
-    ...options,
-    limit: { calls: quota.callsPerMinute, periodSeconds: quota.quotaPeriod === 'hour' ? 3600 : 60 },
-    change: ports => {
-      const changed = { ...ports, ...options.change?.(ports) };
-      const projects = Object.entries(changed.settings.projects).map(([name, project]) => [
-        name,
-        { ...project, ...quota, quotaShare: 0.5 },
-      ]);
-      return {
-        ...changed,
-        settings: { ...changed.settings, projects: Object.fromEntries(projects) },
-        wait: async ms => {
-          harness.clock.now += ms;
-        },
-      };
-    },
-  });
-  return harness;
+  const limit = { calls: quota.callsPerMinute, periodSeconds: quota.quotaPeriod === 'hour' ? 3600 : 60 };
+  return createHarness({ ...options, limit, project: { ...quota, quotaShare: 0.5 }, waitsOnClock: true });
 }
 
 /** The request path's attempt, and then a sweep whenever the receipt is due, as long as it is open. */
 async function finished(harness: Harness, identifiers: readonly Identifier[], mostSweeps = 60) {
-  let { receipt } = await harness.erase(identifiers);
-  for (let sweeps = 0; receipt.state === 'open' && sweeps < mostSweeps; sweeps += 1) {
+  const { receipt } = await harness.erase(identifiers);
+  return sweptWhile(({ state }) => state === 'open', harness, receipt, mostSweeps);
+}
+
+/** Sweeps whenever the receipt is due, as long as `isUnfinished` says. */
+async function sweptWhile(isUnfinished: (receipt: Receipt) => boolean, harness: Harness, first: Receipt, most = 9) {
+  let receipt = first;
+  for (let sweeps = 0; isUnfinished(receipt) && sweeps < most; sweeps += 1) {
     // Clocks show whole milliseconds.
     await harness.sweep(Math.ceil(Math.max(harness.clock.now, receipt.nextAttemptAt ?? 0)));
     receipt = await harness.receipt(receipt.id);
@@ -135,13 +125,10 @@ describe('completed look-ups', () => {
     harness.addCustomer({ source_id: 'crm-0' });
     harness.intercept = (call, pass) =>
       call.method === 'POST' ? { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } : pass();
-    let { receipt } = await harness.erase(ids(3));
+    const { receipt } = await harness.erase(ids(3));
     expect(Object.keys(await rows(harness))).toEqual(['main']);
-    for (let sweeps = 0; receipt.projects['main']?.pins === 0 && sweeps < 9; sweeps += 1) {
-      await harness.sweep(Math.ceil(receipt.nextAttemptAt ?? 0));
-      receipt = await harness.receipt(receipt.id);
-    }
-    expect(receipt).toMatchObject({ state: 'open', projects: { main: { pins: 1, lookedUp: 0 } } });
+    const pinned = await sweptWhile(({ projects }) => projects['main']?.pins === 0, harness, receipt);
+    expect(pinned).toMatchObject({ state: 'open', projects: { main: { pins: 1, lookedUp: 0 } } });
     expect(await rows(harness)).toEqual({});
   });
 
@@ -160,12 +147,8 @@ describe('completed look-ups', () => {
     });
     const { appId } = await harness.services.pseudonymizer();
     expect(await rows(harness)).toMatchObject({ main: { appIdHmac: appId('app-main') } });
-    let standing = await harness.receipt(receipt.id);
-    for (let sweeps = 0; standing.state === 'open' && sweeps < 9; sweeps += 1) {
-      await harness.sweep(Math.ceil(standing.nextAttemptAt ?? 0));
-      standing = await harness.receipt(receipt.id);
-    }
-    expect(standing.state).toBe('erased');
+    const closed = await sweptWhile(({ state }) => state === 'open', harness, await harness.receipt(receipt.id));
+    expect(closed.state).toBe('erased');
   });
 
   test('review: are discarded, because the operator may change the customers', async () => {
@@ -199,12 +182,8 @@ describe('completed look-ups', () => {
     expect(receipt.projects['main']).toMatchObject({ lookedUp: 2, pins: 0 });
     await deletedByTheShop(harness, id);
     const newcomer = harness.addCustomer({ source_id: id });
-    let standing = receipt;
-    for (let sweeps = 0; standing.state === 'open' && sweeps < 9; sweeps += 1) {
-      await harness.sweep(Math.ceil(standing.nextAttemptAt ?? 0));
-      standing = await harness.receipt(receipt.id);
-    }
-    expect(standing).toMatchObject({ state: 'needs-review', reason: 'pin-shadowed' });
+    const asked = await sweptWhile(({ state }) => state === 'open', harness, receipt);
+    expect(asked).toMatchObject(inReview('pin-shadowed'));
     expect(harness.sandbox.customers().map(customer => customer.id)).toEqual([newcomer]);
   });
 
@@ -241,24 +220,14 @@ describe('work that can never fit the quota', () => {
     const harness = harnessWith({ callsPerMinute: 2, quotaPeriod: 'hour' });
     harness.addCustomer({ source_id: 'crm-0' });
     const receipt = await finished(harness, ids(1));
-    expect(receipt).toMatchObject({
-      state: 'needs-review',
-      reason: 'quota-too-small',
-      projects: { main: { pins: 1 } },
-    });
+    expect(receipt).toMatchObject(inReview('quota-too-small', { pins: 1 }));
     expect(harness.deleted()).toEqual([]);
   });
 
   test('pages of one spelling above one attempt: needs review at once, unless they need not be read', async () => {
     const harness = harnessWith({ callsPerMinute: 10, quotaPeriod: 'hour' });
     const customers = Array.from({ length: 100 }, (_, row) => ({ id: `cust_${String(row).padStart(24, '0')}` }));
-    harness.intercept = () => ({
-      kind: 'answer',
-      status: 200,
-      headers: {},
-      body: JSON.stringify({ customers, total: 201 }),
-      resent: false,
-    });
+    harness.intercept = () => response(200, { customers, total: 201 });
     const { receipt } = await harness.erase(email);
     expect(receipt).toMatchObject({ state: 'needs-review', reason: 'quota-too-small' });
     expect(harness.sent).toHaveLength(1);

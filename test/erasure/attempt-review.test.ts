@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { ada, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { ada, changedStore, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
 import { crashingStore } from '../support/injected-faults.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
@@ -128,8 +128,7 @@ describe('receipt in review', () => {
 });
 
 test('wrong customer deleted: raises its own alarm at once', async () => {
-  const harness = createHarness();
-  harness.addCustomer({ id: ada });
+  const harness = createHarness({ customers: [{ id: ada }] });
   everyPost(response(200, wrong))(harness);
   await harness.erase(one('customer_id', ada));
   expect(harness.alarms()).toEqual(['wrong-customer-deleted', 'needs-review']);
@@ -139,8 +138,7 @@ test.each([
   ['a deletion', everyPost(response(200, {}))],
   ['a deletion in HTML', everyPost(response(200, html))],
 ])('unproven 200 (%s): raises an alarm each time', async (_, prepare) => {
-  const harness = createHarness();
-  harness.addCustomer({ id: ada, source_id: 'crm-1' });
+  const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
   prepare(harness);
   await harness.erase(one('source_id', 'crm-1'));
   expect(harness.alarms()).toEqual(['unproven-response']);
@@ -153,8 +151,7 @@ test.each([
 });
 
 test('invalid response: raises an alarm only when it repeats', async () => {
-  const harness = createHarness();
-  harness.addCustomer({ id: ada });
+  const harness = createHarness({ customers: [{ id: ada }] });
   everyPost(response(410, html))(harness);
   await harness.erase(one('customer_id', ada));
   expect(harness.alarms()).toEqual([]);
@@ -175,15 +172,12 @@ function forgetting() {
   const memory: { loses: 'nothing' | 'pins' | 'all'; readonly options: HarnessOptions } = {
     loses: 'nothing',
     options: {
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          readPersonalData: async id => {
-            const kept = memory.loses === 'all' ? undefined : await store.readPersonalData(id);
-            return kept !== undefined && memory.loses === 'pins' ? { ...kept, pins: {} } : kept;
-          },
+      ...changedStore(store => ({
+        readPersonalData: async id => {
+          const kept = memory.loses === 'all' ? undefined : await store.readPersonalData(id);
+          return kept !== undefined && memory.loses === 'pins' ? { ...kept, pins: {} } : kept;
         },
-      }),
+      })),
     },
   };
   return memory;

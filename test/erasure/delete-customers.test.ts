@@ -1,25 +1,30 @@
 import { describe, expect, test } from 'vitest';
 import { type DeletionTask, deleteCustomers } from '../../lambda/erasure/delete-customers.ts';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { type DeletionResult, type LookUpReply, needsReview, retryLater } from '../../lambda/voucherify/responses.ts';
-import { ada, countedReservations, createHarness, type Harness, one, start } from '../support/harness.ts';
-import { done, html, notFound, response } from '../support/voucherify-responses.ts';
+import type { DeletionResult, LookUpReply } from '../../lambda/voucherify/responses.ts';
+import { needsReview, retryLater } from '../../lambda/voucherify/responses.ts';
+import {
+  ada,
+  countedReservations,
+  createHarness,
+  type Harness,
+  inReview,
+  iso,
+  one,
+  replaceKey,
+  start,
+} from '../support/harness.ts';
+import { done, html, lost, notFound, response } from '../support/voucherify-responses.ts';
 
 const family = ['cust_1', 'cust_2', 'cust_3', 'cust_4'];
-
 const email = one('email', 'family@example.com');
 
 function atHome(): Harness {
-  const harness = createHarness();
   // The list shows the newest first: pinned in this order.
-  for (const [index, id] of family.entries()) {
-    harness.addCustomer({
-      id,
-      email: 'family@example.com',
-      created_at: new Date(start - index * 1000 - 1000).toISOString(),
-    });
-  }
-  return harness;
+  const created_at = (index: number) => iso(start - index * 1000 - 1000);
+  return createHarness({
+    customers: family.map((id, index) => ({ id, email: 'family@example.com', created_at: created_at(index) })),
+  });
 }
 
 /** Answers the deletion of one of them itself. */
@@ -28,21 +33,12 @@ function trouble(harness: Harness, id: string, result: HttpResult): void {
 }
 
 const posted = (harness: Harness) => harness.sent.flatMap(call => /^POST .*(cust_\d)/.exec(call)?.[1] ?? []);
-
-const lost = (mayHaveExecuted: boolean): HttpResult => ({
-  kind: 'no-answer',
-  code: 'connection-lost',
-  mayHaveExecuted,
-});
-
 const denied = response(404, notFound);
-
 const [get, post] = [`GET /v1/customers/${ada}`, `POST /v1/customers/${ada}/permanent-deletion`];
 
 /** A customer whose deletions return 404, and whose look-ups return what `look` says. */
 function denying(look?: HttpResult): Harness {
-  const harness = createHarness();
-  harness.addCustomer({ id: ada, source_id: 'crm-1' });
+  const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
   let isConfirming = false;
   harness.intercept = (call, pass) => {
     const answered = call.method === 'POST' ? denied : isConfirming && look !== undefined ? look : pass();
@@ -74,10 +70,8 @@ describe('one of several deletions fails', () => {
     harness.intercept = undefined;
     const closed = await harness.sweepWhenDue(receipt.id);
     expect(posted(harness).slice(family.length)).toEqual(['cust_2']);
-    expect(harness.sent.slice(-2)).toEqual([
-      'GET /v1/customers/cust_2',
-      'POST /v1/customers/cust_2/permanent-deletion',
-    ]);
+    const path = '/v1/customers/cust_2';
+    expect(harness.sent.slice(-2)).toEqual([`GET ${path}`, `POST ${path}/permanent-deletion`]);
     expect(closed.projects['main']?.deletions).toEqual([
       ...proved,
       { ...proved[0], pin: 1, at: harness.clock.now, received: expect.objectContaining({ status: 'DONE' }) },
@@ -96,12 +90,8 @@ describe('one of several deletions fails', () => {
     trouble(harness, 'cust_2', result);
     const { receipt } = await harness.erase(email);
     expect(posted(harness)).toEqual(['cust_1', 'cust_2']);
-    expect(receipt.projects['main']).toMatchObject({
-      state: 'open',
-      pins: 4,
-      mayHaveExecuted: false,
-      deletions: [{ pin: 0 }],
-    });
+    const main = { state: 'open', pins: 4, mayHaveExecuted: false, deletions: [{ pin: 0 }] };
+    expect(receipt.projects).toMatchObject({ main });
     harness.intercept = undefined;
     for (let sweeps = 0; sweeps < 3; sweeps += 1) await harness.sweepWhenDue(receipt.id);
     expect(await harness.receipt(receipt.id)).toMatchObject({ state: 'erased' });
@@ -115,11 +105,7 @@ describe('one of several deletions fails', () => {
     const harness = atHome();
     trouble(harness, 'cust_3', result);
     const { receipt } = await harness.erase(email);
-    expect(receipt).toMatchObject({
-      state: 'needs-review',
-      reason,
-      projects: { main: { deletions: [{ pin: 0 }, { pin: 1 }] } },
-    });
+    expect(receipt).toMatchObject(inReview(reason, { deletions: [{ pin: 0 }, { pin: 1 }] }));
     expect(posted(harness)).toEqual(['cust_1', 'cust_2', 'cust_3']);
   });
 
@@ -130,11 +116,7 @@ describe('one of several deletions fails', () => {
       return call.url.pathname.includes('cust_2/') ? response(422, {}) : pass();
     };
     const { receipt } = await harness.erase(email);
-    expect(receipt).toMatchObject({
-      state: 'needs-review',
-      reason: 'voucherify-422',
-      projects: { main: { mayHaveExecuted: true } },
-    });
+    expect(receipt).toMatchObject(inReview('voucherify-422', { mayHaveExecuted: true }));
   });
 
   test('alarms: each one is raised', async () => {
@@ -172,8 +154,7 @@ describe('all deletions fail', () => {
     harness.sandbox.outage(mode);
     const { receipt } = await harness.erase(email);
     for (let sweeps = 0; sweeps < 60; sweeps += 1) {
-      const open = await harness.sweepWhenDue(receipt.id);
-      expect(open).toMatchObject({ state: 'open', unrecordedClaims: 0 });
+      expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', unrecordedClaims: 0 });
     }
     expect(harness.clock.now - start).toBeGreaterThan(86_400_000);
     harness.sandbox.outage(undefined);
@@ -194,10 +175,7 @@ describe('404 on the deletion of a seen pin', () => {
     expect(harness.alarms()).toEqual(['unproven-response']);
     expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open', unprovenCount: 2 });
     expect(harness.sent.slice(3)).toEqual([get, post, get]);
-    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({
-      state: 'needs-review',
-      reason: 'unproven-responses',
-    });
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject(inReview('unproven-responses'));
     expect(harness.deleted()).toEqual([]);
   });
 
@@ -212,11 +190,7 @@ describe('404 on the deletion of a seen pin', () => {
   test('another customer under the id: proves nothing', async () => {
     const harness = denying(response(200, { id: 'cust_B', source_id: ada }));
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({
-      state: 'needs-review',
-      reason: 'pin-shadowed',
-      projects: { main: { deletions: [] } },
-    });
+    expect(receipt).toMatchObject(inReview('pin-shadowed', { deletions: [] }));
   });
 
   test.each([
@@ -250,17 +224,12 @@ describe('404 on the deletion of a seen pin', () => {
     harness.intercept = (call, pass) => {
       if (call.method === 'POST') {
         harness.sandbox.revoke('app-main');
-        harness.sandbox.addKey({ appId: 'app-new', appToken: 'token-new', project: 'other' });
-        harness.secrets['erasure/voucherify/main'] = JSON.stringify({ appId: 'app-new', appToken: 'token-new' });
+        replaceKey(harness, 'other');
       }
       return intercept?.(call, pass) ?? pass();
     };
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({
-      state: 'needs-review',
-      reason: 'other-app-id',
-      projects: { main: { deletions: [] } },
-    });
+    expect(receipt).toMatchObject(inReview('other-app-id', { deletions: [] }));
   });
 
   test('other customers: are still deleted', async () => {
@@ -273,18 +242,16 @@ describe('404 on the deletion of a seen pin', () => {
   });
 });
 
-describe('404 on a repeated deletion', () => {
-  test('customer shown before: is confirmed with one more look-up', async () => {
-    const harness = denying();
-    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    const calls = harness.sent.length;
-    harness.intercept = (call, pass) => {
-      if (call.method === 'POST') harness.sandbox.softDelete(ada);
-      return call.method === 'POST' ? denied : pass();
-    };
-    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
-    expect(harness.sent.slice(calls)).toEqual([get, post, get]);
-  });
+test('404 on a repeated deletion, customer shown before: is confirmed with one more look-up', async () => {
+  const harness = denying();
+  const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+  const calls = harness.sent.length;
+  harness.intercept = (call, pass) => {
+    if (call.method === 'POST') harness.sandbox.softDelete(ada);
+    return call.method === 'POST' ? denied : pass();
+  };
+  expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
+  expect(harness.sent.slice(calls)).toEqual([get, post, get]);
 });
 
 describe('quota for a deletion with 404', () => {
@@ -302,23 +269,8 @@ describe('quota for a deletion with 404', () => {
   });
 
   test('two calls per attempt: still ends', async () => {
-    const harness = createHarness({
-      change: ({ settings }) => ({
-        settings: {
-          ...settings,
-          projects: Object.fromEntries(
-            Object.entries(settings.projects).map(([name, project]) => [
-              name,
-              { ...project, quotaShare: 0.5, callsPerMinute: 8 },
-            ]),
-          ),
-        },
-        wait: async ms => {
-          harness.clock.now += ms;
-        },
-      }),
-    });
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const project = { quotaShare: 0.5, callsPerMinute: 8 };
+    const harness = createHarness({ project, waitsOnClock: true, customers: [{ id: ada, source_id: 'crm-1' }] });
     const receipt = await harness.accept(one('source_id', 'crm-1'));
     let isThere = true;
     harness.intercept = (call, pass) => {
@@ -399,10 +351,7 @@ describe('deletions of one attempt', () => {
 
   test('look that failed before the deletion: no deletion was sent', async () => {
     const result = await deleting([failed], [], { mayHaveExecuted: true });
-    expect(result).toMatchObject({
-      mayHaveExecuted: false,
-      failure: { code: 'voucherify-500', mayHaveExecuted: false },
-    });
+    expect(result).toMatchObject({ mayHaveExecuted: false, failure: { ...failed, mayHaveExecuted: false } });
   });
 
   test('look that needs review: so does the pin', async () => {

@@ -252,29 +252,27 @@ describe('legal hold that is set while the erasure runs', () => {
   });
 });
 
-describe('decisions about a held person', () => {
-  test('retry: ends no hold that is in effect, and continues at once after its release', async () => {
-    const harness = withPerson();
-    const held = await hold(harness, 'source_id', 'crm-1');
-    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    const retry = async (at: number) => {
-      const decision = { actor: 'ada', action: 'retry', reason: 'again', at } as const;
-      const retried = decideRetry(await harness.receipt(receipt.id), decision);
-      if (retried === undefined) throw new Error('not retried');
-      await harness.store.replace(retried);
-      await harness.sweep(at);
-      return harness.receipt(receipt.id);
-    };
-    const again = await retry(start + minute);
-    expect(again).toMatchObject({ state: 'needs-review', queue: 'held', legalHolds: [{ hold: held, from: start }] });
-    expect(again.legalHolds?.[0]).not.toHaveProperty('to');
-    expect(harness.alarms()).toEqual(['needs-review']);
-    await release(harness, held);
-    await retry(start + 2 * minute);
-    await harness.sweep();
-    expect(await harness.receipt(receipt.id)).toMatchObject({
-      state: 'erased',
-      legalHolds: [{ hold: held, from: start, to: start + 2 * minute }],
-    });
+test('decisions about a held person, retry: ends no hold that is in effect, and continues at once after its release', async () => {
+  const harness = withPerson();
+  const held = await hold(harness, 'source_id', 'crm-1');
+  const { receipt } = await harness.erase(one('source_id', 'crm-1'));
+  const retry = async (at: number) => {
+    const decision = { actor: 'ada', action: 'retry', reason: 'again', at } as const;
+    const retried = decideRetry(await harness.receipt(receipt.id), decision);
+    if (retried === undefined) throw new Error('not retried');
+    await harness.store.replace(retried);
+    await harness.sweep(at);
+    return harness.receipt(receipt.id);
+  };
+  const again = await retry(start + minute);
+  expect(again).toMatchObject({ state: 'needs-review', queue: 'held', legalHolds: [{ hold: held, from: start }] });
+  expect(again.legalHolds?.[0]).not.toHaveProperty('to');
+  expect(harness.alarms()).toEqual(['needs-review']);
+  await release(harness, held);
+  await retry(start + 2 * minute);
+  await harness.sweep();
+  expect(await harness.receipt(receipt.id)).toMatchObject({
+    state: 'erased',
+    legalHolds: [{ hold: held, from: start, to: start + 2 * minute }],
   });
 });

@@ -132,8 +132,7 @@ describe('refused identity', () => {
   });
 
   test('refusal in one project: another project is retried before the review', async () => {
-    const harness = createHarness({ projects: ['main', 'us'] });
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }], projects: ['main', 'us'] });
     harness.addCustomer({ id: ben, source_id: 'crm-1' }, 'us');
     const isUs = (call: HttpCall) => call.url.hostname.startsWith('us.');
     harness.intercept = (call, pass) => {

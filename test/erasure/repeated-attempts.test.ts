@@ -1,20 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, createHarness, type Harness, inReview, iso, one, start } from '../support/harness.ts';
 import { crashingStore } from '../support/injected-faults.ts';
-import { done, html, notFound, response } from '../support/voucherify-responses.ts';
+import { done, html, lost, notFound, response } from '../support/voucherify-responses.ts';
 
 const deletion = `POST /v1/customers/${ada}/permanent-deletion`;
-
 const look = `GET /v1/customers/${ada}`;
-
 const gone = [{ project: 'main', pin: 0, proof: 'gone' }];
-
-const lost = (mayHaveExecuted: boolean): HttpResult => ({
-  kind: 'no-answer',
-  code: 'connection-lost',
-  mayHaveExecuted,
-});
 
 /** Answers the next deletion itself; `before` says whether the deletion takes place all the same. */
 function onNextDeletion(harness: Harness, result: HttpResult, before = false): void {
@@ -30,6 +22,13 @@ function onNextDeletion(harness: Harness, result: HttpResult, before = false): v
 function softlyDeleted(harness: Harness): void {
   harness.addCustomer({ id: ada });
   harness.sandbox.softDelete(ada);
+}
+
+/** Erases by customer_id, in a process that ends at a write. */
+async function crashAt(write: 'result' | 'pins', harness: Harness, crash: ReturnType<typeof crashingStore>) {
+  crash.at = write;
+  await expect(harness.erase(one('customer_id', ada))).rejects.toThrow('the process ended');
+  crash.at = undefined;
 }
 
 const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith('POST')).length;
@@ -64,8 +63,7 @@ describe('deletion with a lost response', () => {
   });
 
   test('before it was executed: is done by the next attempt', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada });
+    const harness = createHarness({ customers: [{ id: ada }] });
     onNextDeletion(harness, lost(true));
     const { receipt } = await harness.erase(one('customer_id', ada));
     expect(harness.deleted()).toEqual([]);
@@ -87,8 +85,7 @@ describe('deletion that takes longer than an attempt', () => {
   }
 
   test('40 s: is completed by the sweep, which gives it more time than other attempts', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada });
+    const harness = createHarness({ customers: [{ id: ada }] });
     slowDeletions(harness, 40_000);
     const { receipt } = await harness.erase(one('customer_id', ada));
     expect(receipt).toMatchObject({ state: 'open', projects: { main: { mayHaveExecuted: true } } });
@@ -98,8 +95,7 @@ describe('deletion that takes longer than an attempt', () => {
   });
 
   test('without end: raises an alarm from the second time on, and is tried again', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada });
+    const harness = createHarness({ customers: [{ id: ada }] });
     slowDeletions(harness, Number.POSITIVE_INFINITY);
     const { receipt } = await harness.erase(one('customer_id', ada));
     expect(harness.alarms()).toEqual([]);
@@ -144,8 +140,7 @@ describe('unseen pin', () => {
   });
 
   test('failure of another pin: stays no match after its own first try', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: 'cust_B', email: 'ada@example.com' });
+    const harness = createHarness({ customers: [{ id: 'cust_B', email: 'ada@example.com' }] });
     harness.intercept = (call, pass) =>
       call.method === 'POST' && call.url.pathname.includes('cust_B') ? lost(true) : pass();
     const { receipt } = await harness.erase([...one('customer_id', ada), ...one('email', 'ada@example.com')]);
@@ -181,7 +176,7 @@ describe('unseen pin', () => {
       onNextDeletion(harness, result);
       expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open' });
     }
-    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject(inReview('unseen-unproven'));
   });
 });
 
@@ -199,14 +194,10 @@ describe('check before a repeated deletion', () => {
     await harness.sweepWhenDue(receipt.id);
     expect(harness.deleted()).toEqual([ada]);
     harness.addCustomer({ source_id: ada });
-    const posts = harness.sent.filter(call => call === deletion).length;
+    const before = posts(harness);
     const asked = await harness.sweepWhenDue(receipt.id);
-    expect(asked).toMatchObject({
-      state: 'needs-review',
-      reason: 'pin-shadowed',
-      projects: { main: { deletions: [] } },
-    });
-    expect(harness.sent.filter(call => call === deletion)).toHaveLength(posts);
+    expect(asked).toMatchObject(inReview('pin-shadowed', { deletions: [] }));
+    expect(posts(harness)).toBe(before);
     expect(harness.deleted()).toEqual([ada]);
   });
 
@@ -219,7 +210,7 @@ describe('check before a repeated deletion', () => {
     const newcomer = harness.addCustomer({ source_id: ada });
     harness.intercept = undefined;
     const asked = await harness.sweepWhenDue(receipt.id);
-    expect(asked).toMatchObject({ state: 'needs-review', reason: 'pin-shadowed' });
+    expect(asked).toMatchObject(inReview('pin-shadowed'));
     expect(harness.deleted().toSorted()).toEqual(['cust_B', 'cust_C']);
     expect(harness.sandbox.customers().map(({ id }) => id)).toContain(newcomer);
   });
@@ -234,7 +225,7 @@ describe('check before a repeated deletion', () => {
       return response(200, { ...done, related_object_id: 'cust_X' });
     };
     const asked = await harness.sweepWhenDue(receipt.id);
-    expect(asked).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted' });
+    expect(asked).toMatchObject(inReview('wrong-customer-deleted'));
   });
 
   test('unseen pin without a deletion request, another customer shown: is not a no match', async () => {
@@ -242,7 +233,7 @@ describe('check before a repeated deletion', () => {
     onNextDeletion(harness, response(429, {}));
     const { receipt } = await harness.erase(one('customer_id', ada));
     harness.addCustomer({ source_id: ada });
-    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'needs-review', reason: 'pin-shadowed' });
+    expect(await harness.sweepWhenDue(receipt.id)).toMatchObject(inReview('pin-shadowed'));
     expect(harness.deleted()).toEqual([]);
   });
 
@@ -257,9 +248,9 @@ describe('check before a repeated deletion', () => {
     const harness = createHarness();
     const receipt = await first(harness);
     harness.intercept = () => result;
-    const posts = harness.sent.filter(call => call.startsWith('POST')).length;
+    const before = posts(harness);
     expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'open' });
-    expect(harness.sent.filter(call => call.startsWith('POST'))).toHaveLength(posts);
+    expect(posts(harness)).toBe(before);
     expect(harness.deleted()).toEqual([]);
   });
 
@@ -267,10 +258,7 @@ describe('check before a repeated deletion', () => {
     const harness = createHarness();
     const receipt = await first(harness);
     harness.sandbox.softDelete(ada);
-    const again = harness.sandbox.register(
-      { source_id: 'crm-1', created_at: new Date(start - 1).toISOString() },
-      'main',
-    );
+    const again = harness.addCustomer({ source_id: 'crm-1', created_at: iso(start - 1) });
     expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({ state: 'erased' });
     expect(harness.deleted()).toEqual([ada]);
     expect(harness.sandbox.customers().map(({ id }) => id)).toEqual([again]);
@@ -286,11 +274,9 @@ describe('attempt that crashed before it stored its result', () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
     prepare(harness);
-    crash.at = 'result';
-    await expect(harness.erase(one('customer_id', ada))).rejects.toThrow('the process ended');
+    await crashAt('result', harness, crash);
     expect(harness.deleted()).toEqual([ada]);
     expect(await harness.receipt('receipt-1')).toMatchObject({ state: 'open', unrecordedClaims: 1 });
-    crash.at = undefined;
     const deletions = state === 'erased' ? [{ proof: 'gone' }] : [];
     const reason = state === 'erased' ? {} : { reason: 'unseen-unproven' };
     const next = await harness.sweepWhenDue('receipt-1');
@@ -302,22 +288,18 @@ describe('attempt that crashed before it stored its result', () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
     softlyDeleted(harness);
-    crash.at = 'result';
-    await expect(harness.erase(one('customer_id', ada))).rejects.toThrow('the process ended');
-    crash.at = undefined;
+    await crashAt('result', harness, crash);
     harness.intercept = () => response(429, {}, { 'retry-after': '5' });
     expect(await harness.sweepWhenDue('receipt-1')).toMatchObject({ state: 'open', unrecordedClaims: 0 });
     harness.intercept = undefined;
-    expect(await harness.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
+    expect(await harness.sweepWhenDue('receipt-1')).toMatchObject(inReview('unseen-unproven'));
   });
 
   test('customer_id without a match: becomes neither gone nor no match', async () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
-    crash.at = 'result';
-    await expect(harness.erase(one('customer_id', ada))).rejects.toThrow('the process ended');
-    crash.at = undefined;
-    expect(await harness.sweepWhenDue('receipt-1')).toMatchObject({ state: 'needs-review', reason: 'unseen-unproven' });
+    await crashAt('result', harness, crash);
+    expect(await harness.sweepWhenDue('receipt-1')).toMatchObject(inReview('unseen-unproven'));
   });
 });
 
@@ -337,9 +319,7 @@ describe('attempt that crashed before it stored its pins', () => {
   test('customer_id without a match: ends as no match, because nothing was deleted', async () => {
     const crash = crashingStore();
     const harness = createHarness(crash.options);
-    crash.at = 'pins';
-    await expect(harness.erase(one('customer_id', ada))).rejects.toThrow('the process ended');
-    crash.at = undefined;
+    await crashAt('pins', harness, crash);
     expect(await harness.sweepWhenDue('receipt-1')).toMatchObject({ state: 'no-match' });
     expect(posts(harness)).toBe(1);
   });

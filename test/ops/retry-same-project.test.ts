@@ -9,8 +9,7 @@ const secret = 'erasure/voucherify/main';
 
 /** A receipt that was deleted without a response, and a key that was replaced before the next attempt. */
 async function replacedKey({ deleted = true } = {}) {
-  const harness = createHarness();
-  harness.addCustomer({ id: ada, source_id: 'crm-1' });
+  const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
   harness.intercept = (call, pass) => {
     if (call.method !== 'POST') return pass();
     if (deleted) pass();

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { decodeJwt } from 'jose';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { embeddedSecretTexts } from '../../infra/local/embedded-secrets.ts';
 import { settingsWith } from '../infra/synthesised.ts';
 import { createHarness, type Harness } from '../support/harness.ts';
@@ -42,8 +42,9 @@ const platforms = {
 };
 const secrets = embeddedSecretTexts(settingsWith({ platforms }));
 
-describe('message from the field', () => {
-  test.each(cases)('%s: ends as it must, and the evidence says so', async (_, { request, registered, expected }) => {
+test.each(cases)(
+  'message from the field, %s: ends as it must, and the evidence says so',
+  async (_, { request, registered, expected }) => {
     const harness = createHarness({ platforms, secrets, at: sentAt });
     const before = { created_at: '2025-01-01T00:00:00Z' };
     const meant = registered === undefined ? [] : [harness.sandbox.register({ ...before, ...registered }, 'main')];
@@ -57,8 +58,8 @@ describe('message from the field', () => {
     const evidence = await evidenceOf(harness);
     expect(evidence.map(({ outcome }) => outcome)).toEqual(expected.states);
     expect(evidence[0]?.request.notLookedUp).toEqual(expected.notLookedUp);
-  });
-});
+  },
+);
 
 test('redaction with 4,800 orders: is carried out', async () => {
   const harness = createHarness({ platforms, secrets, at: sentAt });

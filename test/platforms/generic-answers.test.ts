@@ -35,18 +35,18 @@ const outcomes: Readonly<Record<string, Outcome>> = {
   needs_review: { kind: 'needs-review', expectedAt: fixtureTime + 900_000 },
 };
 
+const resultOf = (outcome: string, receivedAt = 0) => ({
+  ...{ reference: 'o-1', receiptId: 'r-1', receivedAt, callbackFollows: false },
+  outcome: outcomes[outcome]!,
+});
+
+const senderOf = (change: object) => openPlatforms({ sender: { ...section, ...change } }).get('sender')!;
+
 /** The reply to an outcome, with the settings' answers. */
 function replyTo(outcome: string, answers: object, change: object = {}) {
-  const platform = openPlatforms({ sender: { ...section, answers, ...change } }).get('sender')!;
+  const platform = senderOf({ answers, ...change });
   const { reply } = platform.parse(requestOf(text, { 'content-type': 'application/json', 'x-trace': 't-1' }));
-  const result = {
-    reference: 'o-1',
-    receiptId: 'r-1',
-    receivedAt: fixtureTime - 1000,
-    outcome: outcomes[outcome]!,
-    callbackFollows: false,
-  };
-  const { status, headers, body: sent } = reply([result]);
+  const { status, headers, body: sent } = reply([resultOf(outcome, fixtureTime - 1000)]);
   return { status, headers, body: sent === '' ? undefined : (JSON.parse(sent) as unknown) };
 }
 
@@ -113,14 +113,13 @@ describe('reply of an outcome', () => {
   });
 
   test('several results: one that is not final stands for all, then one that is no success', () => {
-    const platform = openPlatforms({ sender: { ...section, answers: {} } }).get('sender')!;
+    const platform = senderOf({ answers: {} });
     const { reply } = platform.parse(requestOf({ ...body, meta: 1 }));
     const statusOf = (...kinds: readonly string[]) => {
-      const results = kinds.map(kind => ({
-        ...{ reference: 'o-1', receiptId: 'r-1', receivedAt: 0, callbackFollows: false },
-        outcome: outcomes[kind]!,
-      }));
-      const { status, final } = JSON.parse(reply(results).body) as { status: string; final: boolean };
+      const { status, final } = JSON.parse(reply(kinds.map(kind => resultOf(kind))).body) as {
+        status: string;
+        final: boolean;
+      };
       return [status, final];
     };
     expect(statusOf('erased', 'in_progress')).toEqual(['in_progress', false]);
@@ -139,12 +138,10 @@ describe('reply of an outcome', () => {
   test('test and ignored messages: have answers of their own, never those of "*"', () => {
     const answers = { '*': { status: 202 }, ignored: { status: 204 } };
     const change = { test: '/test', otherwise: 'ignore' };
-    const platform = openPlatforms({ sender: { ...section, ...change, answers } }).get('sender')!;
+    const platform = senderOf({ ...change, answers });
     expect(platform.parse(requestOf({ ...body, meta: {}, test: true })).reply([])).toMatchObject({ status: 200 });
     expect(platform.parse(requestOf({ kind: 'else' })).reply([])).toMatchObject({ status: 204, body: '' });
-    const without = openPlatforms({ sender: { ...section, ...change, answers: { '*': { status: 202 } } } }).get(
-      'sender',
-    )!;
+    const without = senderOf({ ...change, answers: { '*': { status: 202 } } });
     expect(without.parse(requestOf({ kind: 'else' })).reply([])).toMatchObject({ status: 200 });
   });
 });
@@ -158,14 +155,13 @@ describe('reply that says the same for open and erased', () => {
     [{ erased: { status: 200 } }, 'result'],
     [{ erased: { status: 200 }, in_progress: { status: 200 } }, 'acknowledgement'],
   ])('%j: the platform gets an %s', (answers, mode) => {
-    expect(openPlatforms({ sender: { ...section, answers } }).get('sender')!.responseMode).toBe(mode);
+    expect(senderOf({ answers }).responseMode).toBe(mode);
   });
 
   test('an outcome that the platform does not get: raises an alarm', async () => {
     const harness = harnessWith({ answers: { '*': { status: 200 } } });
     await harness.send(wire({ ...body, meta: 1, number: '' }));
-    harness.clock.now += 120_000;
-    await harness.sweep();
+    await harness.sweep(fixtureTime + 120_000);
     expect(await harness.receipts()).toMatchObject([{ state: 'not-identifiable' }]);
     expect(harness.alarms()).toEqual(['not-identifiable']);
   });
@@ -175,14 +171,10 @@ describe('reply that says the same for open and erased', () => {
     'an outcome that a callback tells with %j: raises none',
     async bodies => {
       const callback = { when: 'always', urls: '/back', bodies };
-      const harness = harnessWith({
-        answers: { '*': { status: 200 } },
-        callback,
-        callbackOrigins: ['https://a.example'],
-      });
+      const answers = { '*': { status: 200 } };
+      const harness = harnessWith({ answers, callback, callbackOrigins: ['https://a.example'] });
       await harness.send(wire({ ...body, meta: 1, number: '', back: 'https://a.example/x' }));
-      harness.clock.now += 120_000;
-      await harness.sweep();
+      await harness.sweep(fixtureTime + 120_000);
       expect(harness.alarms()).toEqual([]);
     },
   );
@@ -195,25 +187,21 @@ describe('reply that says the same for open and erased', () => {
 });
 
 describe('status route', () => {
+  const statusRequest = { method: 'GET', path: '/webhooks/sender/o-1', headers: { 'X-Key': current }, body: '' };
+
   test('variable that is absent: drops its key', async () => {
     const statusAnswers = { in_progress: { status: 200, body: { state: 'open', at: '{completed}' } } };
     const harness = harnessWith({ statusAnswers });
     harness.sandbox.outage('error');
     await harness.send(wire({ ...body, meta: 1 }));
-    const path = '/webhooks/sender/o-1';
-    const { json } = await harness.send({ method: 'GET', path, headers: { 'X-Key': current }, body: '' });
-    expect(json).toEqual({ state: 'open' });
+    expect((await harness.send(statusRequest)).json).toEqual({ state: 'open' });
   });
 
   test('statusAnswers: give the reply, whatever the reply to the request was', async () => {
     const statusAnswers = { erased: { status: 200, body: { state: 'completed', n: '{count}' } } };
     const harness = harnessWith({ answers: { erased: { status: 201 } }, statusAnswers });
     expect((await harness.send(wire({ ...body, meta: 1 }))).status).toBe(201);
-    const path = '/webhooks/sender/o-1';
-    expect(await harness.send({ method: 'GET', path, headers: { 'X-Key': current }, body: '' })).toMatchObject({
-      status: 200,
-      json: { state: 'completed', n: 1 },
-    });
+    expect(await harness.send(statusRequest)).toMatchObject({ status: 200, json: { state: 'completed', n: 1 } });
   });
 });
 

@@ -11,20 +11,19 @@ const previous = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 describe('a callback', () => {
   test('tells how it ended, once, signed with both secrets', async () => {
     const calls: HttpCall[] = [];
-    const harness = await genericHarness({ secret: { previous }, change: () => ({ sendCallback: keeping(calls) }) });
+    const harness = genericHarness({ secret: { previous }, change: () => ({ sendCallback: keeping(calls) }) });
     harness.sandbox.outage('error');
     expect((await harness.send(genericWire({ ...order, callback_url: callbackUrl }))).status).toBe(202);
     harness.sandbox.outage(undefined);
-    harness.clock.now += 120_000;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + 120_000);
     await harness.sweep();
     const [receipt] = await harness.receipts();
     const [call, ...others] = calls;
     expect(others).toEqual([]);
     expect(call).toMatchObject({ method: 'POST', headers: { 'Content-Type': 'application/json' } });
     expect(call!.url.href).toBe(callbackUrl);
-    const { deletions, ...told } = JSON.parse(call!.body!) as { deletions: object[] };
-    expect(told).toEqual({
+    const { deletions, ...sent } = JSON.parse(call!.body!) as { deletions: object[] };
+    expect(sent).toEqual({
       request_id: 'req-1',
       receipt_id: receipt!.id,
       status: 'erased',
@@ -41,15 +40,14 @@ describe('a callback', () => {
 
   test('is not owed when the answer said it all', async () => {
     const calls: HttpCall[] = [];
-    const harness = await genericHarness({ change: () => ({ sendCallback: keeping(calls) }) });
+    const harness = genericHarness({ change: () => ({ sendCallback: keeping(calls) }) });
     expect((await harness.send(genericWire({ ...order, callback_url: callbackUrl }))).status).toBe(200);
-    harness.clock.now += 120_000;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + 120_000);
     expect(calls).toEqual([]);
   });
 
   test('goes to no origin that settings do not list', async () => {
-    const harness = await genericHarness();
+    const harness = genericHarness();
     await harness.send(genericWire({ ...order, callback_url: 'https://evil.example/done' }));
     expect(harness.alarms()).toEqual(['callback-origin-refused']);
     expect(await harness.receipts()).toMatchObject([{ hasCallbacks: false }]);
@@ -59,20 +57,15 @@ describe('a callback', () => {
     ['header', 'in-house-current-secret-0001'],
     ['basic', 'form:current-secret-00000001'],
   ])('to a sender of the scheme %s is signed with the text of its secret', async (scheme, current) => {
-    const { services, clock } = await genericHarness({
+    const { services, clock } = genericHarness({
       section: { authentication: { kind: scheme } },
       secret: { current },
     });
-    const told = {
-      reference: 'req-1',
-      scope: '',
-      receivedAt: 0,
-      receiptId: 'receipt-1',
-      outcome: { kind: 'needs-review', expectedAt: clock.now },
-      callbacks: [{ url: callbackUrl, headers: {} }],
-    } as const;
-    const means = callContext(async () => JSON.stringify({ current }), clock.now);
-    const [call] = await services.platforms.get('generic')!.buildCallbacks(told, means);
+    const outcome = { kind: 'needs-review', expectedAt: clock.now } as const;
+    const callbacks = [{ url: callbackUrl, headers: {} }];
+    const notice = { reference: 'req-1', scope: '', receivedAt: 0, receiptId: 'receipt-1', outcome, callbacks };
+    const context = callContext(async () => JSON.stringify({ current }), clock.now);
+    const [call] = await services.platforms.get('generic')!.buildCallbacks(notice, context);
     expect(JSON.parse(call!.body)).toMatchObject({ request_id: 'req-1', status: 'needs_review', deletions: [] });
     const seconds = Math.floor(clock.now / 1000);
     const mac = createHmac('sha256', current)
@@ -82,10 +75,10 @@ describe('a callback', () => {
   });
 });
 
-function keeping(calls: HttpCall[]): Send {
+function keeping(calls: HttpCall[], status = 204): Send {
   return async call => {
     calls.push(call);
-    return { kind: 'answer', status: 204, headers: {}, body: '' };
+    return { kind: 'answer', status, headers: {}, body: '' };
   };
 }
 
@@ -141,6 +134,8 @@ describe('callback of settings', () => {
     return 'erase' in parsed ? parsed.erase[0]!.callbacks : [];
   };
   const failure = (message: string) => expect.objectContaining({ code: 'invalid', message });
+  const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
+  const toDone = [{ url: `${origin}/done`, headers: {} }];
   const plain = { url: `${origin}/done`, headers: {}, bodies: undefined };
 
   test('target: has values only if the headers or bodies need some, and only scalars', () => {
@@ -158,9 +153,7 @@ describe('callback of settings', () => {
     const platform = platformOf(section);
     const parsed = platform.parse(requestOf(body));
     expect('erase' in parsed && parsed.erase[0]!.callbacks).toEqual([]);
-    expect(
-      await callbackRequests(platform, { outcome: { kind: 'erased', at: 0, deletions: [] }, callbacks: [] }),
-    ).toEqual([]);
+    expect(await callbackRequests(platform, { outcome, callbacks: [] })).toEqual([]);
   });
 
   test.each([
@@ -187,7 +180,6 @@ describe('callback of settings', () => {
   test('neither signed nor with a secret in its headers: does not need the secret', async () => {
     const kept = platformWith({ headers: { 'x-token': '{kept:header:X-Token}' } });
     const callbacks = [{ url: `${origin}/items/77`, headers: {} }];
-    const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
     const [call] = await callbackRequests(kept, { outcome, callbacks });
     expect(call?.headers).toEqual({ 'Content-Type': 'application/json', 'x-token': '' });
     expect(kept.sweepNeedsSecret).toBe(false);
@@ -198,8 +190,7 @@ describe('callback of settings', () => {
 
   test('body that is only an absent value: is empty', async () => {
     const platform = platformWith({ ...plain, bodies: { erased: '{/nothing}' } });
-    const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
-    const [call] = await callbackRequests(platform, { outcome, callbacks: [{ url: `${origin}/done`, headers: {} }] });
+    const [call] = await callbackRequests(platform, { outcome, callbacks: toDone });
     expect(call?.body).toBe('');
   });
 
@@ -207,9 +198,9 @@ describe('callback of settings', () => {
     const named = { caller: { current: 'the-named-secret-of-a-caller' } };
     const authentication = { ...section.authentication, secret: 'caller' };
     const platform = platformWith({ ...plain, sign: 'standard-webhooks' }, { authentication });
-    const outcome = { kind: 'erased', at: 0, deletions: [] } as const;
-    const callbacks = [{ url: `${origin}/done`, headers: {} }];
-    const [call] = await callbackRequests(platform, { outcome, callbacks }, async () => JSON.stringify({ named }));
+    const [call] = await callbackRequests(platform, { outcome, callbacks: toDone }, async () =>
+      JSON.stringify({ named }),
+    );
     const text = `${call!.headers['webhook-id']}.0.${call!.body}`;
     const mac = createHmac('sha256', named.caller.current).update(text).digest('base64');
     expect(call!.headers['webhook-signature']).toBe(`v1,${mac}`);
@@ -225,6 +216,7 @@ describe('callback of settings', () => {
   const sameForAll = { '*': { status: 200 } };
   const { authentication, ...pulled } = section;
   const pull = { url: `${origin}/items`, list: '/items' };
+  const bodied = (bodies: object) => ({ authentication, answers: sameForAll, callback: { ...plain, bodies } });
   test.each<[string, object, boolean, boolean]>([
     ['reply', { authentication, answers: byOutcome, callback: undefined }, false, true],
     ['reply that is the same for all', { authentication, answers: sameForAll, callback: undefined }, true, false],
@@ -232,24 +224,9 @@ describe('callback of settings', () => {
     ['reply to an order that was pulled', { answers: byOutcome, authentication, pull, callback: plain }, false, false],
     ['callback', { authentication, answers: sameForAll, callback: plain }, true, true],
     ['callback, but without a target', { authentication, answers: sameForAll, callback: plain }, false, false],
-    [
-      'callback that has no body for it',
-      { authentication, answers: sameForAll, callback: { ...plain, bodies: { erased: 1 } } },
-      true,
-      false,
-    ],
-    [
-      'callback with the body for erased',
-      { authentication, answers: sameForAll, callback: { ...plain, bodies: { erased: 1, not_identifiable: 1 } } },
-      true,
-      false,
-    ],
-    [
-      'callback with another body',
-      { authentication, answers: sameForAll, callback: { ...plain, bodies: { erased: 1, not_identifiable: 2 } } },
-      true,
-      true,
-    ],
+    ['callback that has no body for it', bodied({ erased: 1 }), true, false],
+    ['callback with the body for erased', bodied({ erased: 1, not_identifiable: 1 }), true, false],
+    ['callback with another body', bodied({ erased: 1, not_identifiable: 2 }), true, true],
   ])('%s: tells an outcome or not', (_, change, hasCallbacks, tells) => {
     const platform = platformOf({ ...pulled, ...change });
     expect(platform.tells?.('not-identifiable', hasCallbacks)).toBe(tells);
@@ -260,11 +237,7 @@ describe('callback of settings', () => {
     [{ in_progress: { status: 503 } }, true],
     [{ in_progress: { status: 200 } }, false],
   ])('reply to an open erasure of %j: is an error, after which the sender sends again, %s', (answers, sendsAgain) => {
-    expect(
-      openPlatforms({ generic: { ...section, answers } })
-        .get('generic')!
-        .sendsAgain?.(true),
-    ).toBe(sendsAgain);
+    expect(platformOf({ ...section, answers }).sendsAgain?.(true)).toBe(sendsAgain);
   });
 
   function opened(change: object = {}, status = 200, answers: object = section.answers) {
@@ -272,20 +245,14 @@ describe('callback of settings', () => {
     const harness = genericHarness({
       section: { ...section, answers, callback: { ...callback, ...change } },
       secret: { current, named: { apiKey: { current: 'outbound-key' } } },
-      change: () => ({
-        sendCallback: async call => {
-          calls.push(call);
-          return { kind: 'answer', status, headers: {}, body: '' };
-        },
-      }),
+      change: () => ({ sendCallback: keeping(calls, status) }),
     });
     const send = (sent: object, headers: object = {}) => {
       const all = { 'Content-Type': 'application/json', 'X-Key': current, 'X-Token': 'token-1', ...headers };
       return harness.send({ path: '/webhooks/generic', headers: all, body: JSON.stringify(sent) });
     };
     const sweep = async (minutes: number) => {
-      harness.clock.now += minutes * 60_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + minutes * 60_000);
     };
     return { harness, calls, send, sweep };
   }

@@ -22,66 +22,62 @@ function problems(change: object): readonly string[] {
   return spoiled(settings => Object.assign(settings['platforms'], { acme: { ...section, ...change } }));
 }
 
+const authentications = (...changes: readonly object[]) =>
+  changes.map(change => ({ authentication: { ...hmac, ...change } }));
+const callbackUrls = (...urls: readonly string[]) => urls.map(url => ({ callback: { url } }));
+const erasedWith = (body: unknown, status = 200) => ({ erased: { status, body } });
+
+/** Each problem, with the settings that have it. */
+type Refusals = readonly (readonly [problem: string, ...changes: (object | undefined)[]])[];
+const rowsOf = (refusals: Refusals) =>
+  refusals.flatMap(([problem, ...changes]) => changes.map(change => [problem, change!] as const));
+
 describe('settings of a generic platform', () => {
-  test.each<[string, object]>([
+  const withTime = { separator: ',', signs: '{timestamp}{body}' };
+  const refusals: Refusals = [
     [
       'authentication.value: must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
-      { authentication: { ...hmac, value: 'v1=' } },
-    ],
-    [
-      'authentication.value: must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
-      { authentication: { ...hmac, value: '{signature}{signature}' } },
-    ],
-    ...[
-      't={timestamp},v1={signature}, ',
-      'v1={signature},{timestamp}',
-      't{timestamp},t1={signature}',
-      't={timestamp},v1={signature},v2={signature}',
-      't={timestamp},u={timestamp},v1={signature}',
-      't={timestamp}',
-      'v1,{signature}',
-      't={timestamp}{signature}',
-      't1={timestamp},t{signature}',
-      'v1={',
-      'v1={signature},x={/id}',
-    ].map((value): [string, object] => [
-      'authentication.value: must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
-      { authentication: { ...hmac, value, separator: ',', signs: '{timestamp}{body}' } },
-    ]),
-    [
-      'authentication.value: must contain {signature} once; with separator also {timestamp} once, in a part that begins differently',
-      { authentication: { ...hmac, value: 't={timestamp},v1={signature}' } },
+      ...authentications(
+        { value: 'v1=' },
+        { value: '{signature}{signature}' },
+        { value: 't={timestamp},v1={signature}' },
+      ),
+      ...authentications(
+        { ...withTime, value: 't={timestamp},v1={signature}, ' },
+        { ...withTime, value: 'v1={signature},{timestamp}' },
+        { ...withTime, value: 't{timestamp},t1={signature}' },
+        { ...withTime, value: 't={timestamp},v1={signature},v2={signature}' },
+        { ...withTime, value: 't={timestamp},u={timestamp},v1={signature}' },
+        { ...withTime, value: 't={timestamp}' },
+        { ...withTime, value: 'v1,{signature}' },
+        { ...withTime, value: 't={timestamp}{signature}' },
+        { ...withTime, value: 't1={timestamp},t{signature}' },
+        { ...withTime, value: 'v1={' },
+        { ...withTime, value: 'v1={signature},x={/id}' },
+      ),
     ],
     [
       'authentication.signs: may contain only {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it',
-      { authentication: { ...hmac, signs: '{body}{/id}' } },
+      ...authentications({ signs: '{body}{/id}' }, { signs: '{body}{timestamp}' }, { signs: 'a literal text' }),
     ],
-    [
-      'authentication.signs: may contain only {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it',
-      { authentication: { ...hmac, signs: '{body}{timestamp}' } },
-    ],
-    ['authentication.signs: must contain the time of timestamp', { authentication: { ...hmac, timestamp } }],
-    [
-      'authentication.signs: may contain only {body}, {method}, {url}, {header:Name}, and {timestamp} if value has it',
-      { authentication: { ...hmac, signs: 'a literal text' } },
-    ],
-    ...[
-      ['test', { test: 'header:X-Test' }],
-      ['submittedAt', { submittedAt: 'header:X-Time' }],
-      ['dueAt', { dueAt: 'header:X-Due' }],
-      ['callback', { callback: { urls: 'header:X-Back' } }],
-    ].map(([path, change]): [string, object] => [
-      `${path}: must not be a header that signs does not contain`,
-      { authentication: hmac, ...(change as object) },
-    ]),
-    ...[null, 'email', 7].map((identifiers): [string, object] => ['identifiers: must be Object', { identifiers }]),
     [
       'authentication.signs: must contain the time of timestamp',
-      { authentication: { ...hmac, timestamp: { ...timestamp, from: 'value' } } },
+      ...authentications({ timestamp }, { timestamp: { ...timestamp, from: 'value' } }),
     ],
     [
       'authentication: signs must contain {body}, unless there is also header, basic or jwt',
-      { authentication: { ...hmac, signs: '{header:X-Id}' } },
+      ...authentications({ signs: '{header:X-Id}' }),
+    ],
+    ['test: must not be a header that signs does not contain', { authentication: hmac, test: 'header:X-Test' }],
+    [
+      'submittedAt: must not be a header that signs does not contain',
+      { authentication: hmac, submittedAt: 'header:X-Time' },
+      { authentication: hmac, submittedAt: { at: 'header:X-Time', unit: 's' } },
+    ],
+    ['dueAt: must not be a header that signs does not contain', { authentication: hmac, dueAt: 'header:X-Due' }],
+    [
+      'callback: must not be a header that signs does not contain',
+      { authentication: hmac, callback: { urls: 'header:X-Back' } },
     ],
     ['reference: must not be a header that signs does not contain', { authentication: hmac, reference: 'header:X-Id' }],
     [
@@ -92,29 +88,19 @@ describe('settings of a generic platform', () => {
       'identifiers: must not be a header that signs does not contain',
       { authentication: { kind: 'standard-webhooks' }, identifiers: { 'header:X-Mail': 'email' } },
     ],
-    [
-      'submittedAt: must not be a header that signs does not contain',
-      { authentication: hmac, submittedAt: { at: 'header:X-Time', unit: 's' } },
-    ],
+    ['identifiers: must be Object', { identifiers: null }, { identifiers: 'email' }, { identifiers: 7 }],
     ['reference: must not be the place of an identifier: list it to hash it', { reference: '/person/mail' }],
     [
       'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only together with local',
       { dueAt: { at: '/due', unit: 'local' } },
-    ],
-    [
-      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only together with local',
       { dueAt: { at: '/due', unit: 'local', zone: 'Mars' } },
-    ],
-    [
-      'dueAt: zone must be a time zone such as Europe/Berlin or +01:00, and only together with local',
       { dueAt: { at: '/due', unit: 's', zone: 'UTC' } },
     ],
-    [`answers.erased.body: ${inAnswer}`, { answers: { erased: { status: 200, body: { a: '{secret:x}' } } } }],
-    [`answers.erased.body: ${inAnswer}`, { answers: { erased: { status: 200, body: ['{'] } } }],
-    ['answers.erased: must have no body with 204', { answers: { erased: { status: 204, body: {} } } }],
+    [`answers.erased.body: ${inAnswer}`, { answers: erasedWith({ a: '{secret:x}' }) }, { answers: erasedWith(['{']) }],
+    ['answers.erased: must have no body with 204', { answers: erasedWith({}, 204) }],
     [
       `statusAnswers.erased.body: may contain only ${result}; {{ is a literal brace`,
-      { statusAnswers: { erased: { status: 200, body: '{/id}' } } },
+      { statusAnswers: erasedWith('{/id}') },
     ],
     [
       'statusAnswers: needs signs with {url}, or another authentication: there is no status route',
@@ -128,31 +114,23 @@ describe('settings of a generic platform', () => {
       `withdrawAnswers.refused.body: may contain only ${result}; {{ is a literal brace`,
       { withdrawAnswers: { refused: { status: 200, body: '{/id}' } } },
     ],
-    ['callback: must have either url or urls', { callback: {} }],
-    ['callback: must have either url or urls', { callback: { ...call, urls: '/back' } }],
+    ['callback: must have either url or urls', { callback: {} }, { callback: { ...call, urls: '/back' } }],
     [
       'callback.url: must begin with an origin of callbackOrigins, without a variable',
-      { callback: { url: 'https://other.example/{/item}' } },
+      ...callbackUrls('https://other.example/{/item}', 'nowhere'),
     ],
     [
       'callback.url: must have variables only as whole path segments or whole query values',
-      { callback: { url: 'https://{/host}/x' } },
-    ],
-    [
-      'callback.url: must have variables only as whole path segments or whole query values',
-      { callback: { url: 'https://api.example.com/x{/item}' } },
-    ],
-    [
-      'callback.url: must have variables only as whole path segments or whole query values',
-      { callback: { url: 'https://api.example.com/?{/item}=1' } },
-    ],
-    [
-      'callback.url: must have variables only as whole path segments or whole query values',
-      { callback: { url: 'https://api.example.com/#{/item}' } },
+      ...callbackUrls('https://{/host}/x', 'xhttps://api.example.com/{/item}'),
+      ...callbackUrls(
+        ...['x{/item}', '?{/item}=1', '#{/item}', '{/a}{/b}', '{/item}x/y', '?a=b{/item}', '?a={/item}b&c=1'].map(
+          rest => `https://api.example.com/${rest}`,
+        ),
+      ),
     ],
     [
       'callback.url: may contain only {/pointer}, {header:Name}, {reference}; {{ is a literal brace',
-      { callback: { url: 'https://api.example.com/{secret:x}' } },
+      ...callbackUrls('https://api.example.com/{secret:x}'),
     ],
     [
       'callback.headers: may contain only {secret:name}, {token}, {kept:/pointer}, {kept:header:Name}; {{ is a literal brace',
@@ -170,24 +148,8 @@ describe('settings of a generic platform', () => {
       `callback.bodies: may contain only {/pointer}, {header:Name}, {callbackUrl}, ${result}; {{ is a literal brace`,
       { callback: { ...call, bodies: { erased: '{base64Body}' } } },
     ],
-    [
-      'callback.url: must have variables only as whole path segments or whole query values',
-      { callback: { url: 'https://api.example.com/{/a}{/b}' } },
-    ],
-    [
-      'callback.url: must begin with an origin of callbackOrigins, without a variable',
-      { callback: { url: 'nowhere' } },
-    ],
-    ...[
-      'xhttps://api.example.com/{/item}',
-      'https://api.example.com/{/item}x/y',
-      'https://api.example.com/?a=b{/item}',
-      'https://api.example.com/?a={/item}b&c=1',
-    ].map((url): [string, object] => [
-      'callback.url: must have variables only as whole path segments or whole query values',
-      { callback: { url } },
-    ]),
-  ])('are refused: %s (%#)', (problem, change) => {
+  ];
+  test.each(rowsOf(refusals))('are refused: %s (%#)', (problem, change) => {
     expect(problems(change)).toEqual([`platforms.acme.${problem}`]);
   });
 
@@ -210,21 +172,10 @@ describe('settings of a generic platform', () => {
     [{ callback: { url: 'https://api.example.com/v1/{/item}/done?id={reference}&x={/x}' } }],
     [{ callback: { ...call, headers: { a: 'Bearer {secret:x}', b: '{kept:header:X-Token}' } } }],
     [{ reference: ['/person/mail'] }],
-    [
-      {
-        authentication: {
-          ...hmac,
-          signs: '{header:X-Value}{body}',
-          timestamp: { ...timestamp, from: 'header:X-Value' },
-        },
-      },
+    authentications({ signs: '{header:X-Value}{body}', timestamp: { ...timestamp, from: 'header:X-Value' } }) as [
+      object,
     ],
-    [
-      {
-        authentication: { kind: 'standard-webhooks' },
-        submittedAt: { at: 'header:webhook-timestamp', unit: 's' },
-      },
-    ],
+    [{ authentication: { kind: 'standard-webhooks' }, submittedAt: { at: 'header:webhook-timestamp', unit: 's' } }],
     [
       {
         authentication: hmac,
@@ -305,93 +256,72 @@ describe('settings of a platform that is asked', () => {
   const headers = { authorization: 'Bearer {secret:apiKey}' };
   const pull = { url: 'https://api.example.com/items?state=open', headers, list: '/items' };
   const asked = { ...places, authentication: undefined, pull, callback: call };
+  const pulls = (...changes: readonly object[]) => changes.map(change => ({ pull: { ...pull, ...change } }));
+  const undo = { when: { '/state': 'cancelled' }, do: 'withdraw' };
 
   test('pull: is accepted, with and without authentication', () => {
     expect(problems(asked)).toEqual([]);
     expect(problems({ pull, callback: call })).toEqual([]);
-    expect(problems({ ...asked, pull: { ...pull, next: { query: 'page', from: 1, step: 50 } } })).toEqual([]);
-    expect(problems({ ...asked, pull: { ...pull, next: { query: 'page', at: '/next' } } })).toEqual([]);
-    expect(problems({ ...asked, pull: { ...pull, method: 'POST', body: { text: '{ is literal here' } } })).toEqual([]);
+    const next = { query: 'page', from: 1, step: 50 };
+    const post = { method: 'POST', body: { text: '{ is literal here' } };
+    for (const change of pulls({ next }, { next: { query: 'page', at: '/next' } }, post))
+      expect(problems({ ...asked, ...change })).toEqual([]);
   });
 
-  test.each<[string, string, object]>([
-    ['neither authentication nor pull', 'authentication: is missing', { pull: undefined }],
-    ...[
-      'https://other.example.com/items',
-      'https://api.example.com.evil.example/items',
-      'https://user:password@api.example.com/items',
-      'http://api.example.com/items',
-      'https://api.example.com/items/{/id}',
-      'https://api.example.com/items#x',
-      'https://api.example.com/../items',
-      'https://api.example.com',
-      'items',
-      '',
-    ].map((url): [string, string, object] => [
-      `url ${url}`,
-      'pull.url: must be an address without variables on an origin of callbackOrigins',
-      { pull: { ...pull, url } },
-    ]),
-    ['body of a GET', 'pull.body: needs the method POST', { pull: { ...pull, body: {} } }],
-    ...['{/id}', '{kept:header:X}', '{reference}', '{secret:a b}', '{token}', '{'].map(
-      (text): [string, string, object] => [
-        `header ${text}`,
-        text === '{token}'
-          ? 'pull.headers: {token} needs oauth'
-          : 'pull.headers: may contain only {secret:name}, {token}; {{ is a literal brace',
-        { pull: { ...pull, headers: { 'x-key': text } } },
-      ],
-    ),
+  const refusals: Refusals = [
+    ['authentication: is missing', { pull: undefined }],
     [
-      'secret of a sender',
+      'pull.url: must be an address without variables on an origin of callbackOrigins',
+      ...pulls(
+        { url: 'https://other.example.com/items' },
+        { url: 'https://api.example.com.evil.example/items' },
+        { url: 'https://user:password@api.example.com/items' },
+        { url: 'http://api.example.com/items' },
+        { url: 'https://api.example.com/items/{/id}' },
+        { url: 'https://api.example.com/items#x' },
+        { url: 'https://api.example.com/../items' },
+        { url: 'https://api.example.com' },
+        { url: 'items' },
+        { url: '' },
+      ),
+    ],
+    ['pull.body: needs the method POST', ...pulls({ body: {} })],
+    [
+      'pull.headers: may contain only {secret:name}, {token}; {{ is a literal brace',
+      ...pulls(
+        ...['{/id}', '{kept:header:X}', '{reference}', '{secret:a b}', '{'].map(text => ({
+          headers: { 'x-key': text },
+        })),
+      ),
+    ],
+    ['pull.headers: {token} needs oauth', ...pulls({ headers: { 'x-key': '{token}' } })],
+    [
       'pull.headers: must not hold a secret of authentication',
       { authentication: { kind: 'header', secret: 'apiKey' } },
     ],
-    ['no callback', 'callback: must have a url as well as pull, to report the outcome', { callback: undefined }],
     [
-      'callback to a URL of the order',
       'callback: must have a url as well as pull, to report the outcome',
+      { callback: undefined },
       { callback: { urls: '/back' } },
     ],
     [
-      'withdrawal in a list of open orders',
       'rules: must not withdraw: an order that is pulled is open',
-      { rules: [{ when: { '/state': 'cancelled' }, do: 'withdraw' }] },
+      { rules: [undo] },
+      { rules: [...section.rules, undo] },
     ],
+    ['pull.next: must be Object', ...pulls({ next: null }, { next: 'page' })],
     [
-      'withdrawal beside an erasure',
-      'rules: must not withdraw: an order that is pulled is open',
-      { rules: [...section.rules, { when: { '/state': 'cancelled' }, do: 'withdraw' }] },
-    ],
-    ...[null, 'page'].map((next): [string, string, object] => [
-      `next ${next}`,
-      'pull.next: must be Object',
-      { pull: { ...pull, next } },
-    ]),
-    [
-      'reply that nobody gets',
       'answers: has no effect without authentication, like each and statusAnswers',
       { answers: { erased: { status: 200 } } },
     ],
-    [
-      'place in a header',
-      'reference: must not be a header: an order that is pulled has none',
-      { reference: 'header:X-Id' },
-    ],
-    ['next without a start', 'pull.next.from: is missing', { pull: { ...pull, next: { query: 'page' } } }],
-    [
-      'query name',
-      'pull.next.query: must be the name of a query parameter',
-      { pull: { ...pull, next: { query: 'a&b', from: 0 } } },
-    ],
-    [
-      'everyMinutes 0',
-      'pull.everyMinutes: must be a whole number from 1 to 1440',
-      { pull: { ...pull, everyMinutes: 0 } },
-    ],
-    ['maxPages 21', 'pull.maxPages: must be a whole number from 1 to 20', { pull: { ...pull, maxPages: 21 } }],
-    ['unknown key', 'pull.every: is not a setting', { pull: { ...pull, every: 1 } }],
-  ])('pull: %s is refused', (_name, problem, change) => {
+    ['reference: must not be a header: an order that is pulled has none', { reference: 'header:X-Id' }],
+    ['pull.next.from: is missing', ...pulls({ next: { query: 'page' } })],
+    ['pull.next.query: must be the name of a query parameter', ...pulls({ next: { query: 'a&b', from: 0 } })],
+    ['pull.everyMinutes: must be a whole number from 1 to 1440', ...pulls({ everyMinutes: 0 })],
+    ['pull.maxPages: must be a whole number from 1 to 20', ...pulls({ maxPages: 21 })],
+    ['pull.every: is not a setting', ...pulls({ every: 1 })],
+  ];
+  test.each(rowsOf(refusals))('pull, refused: %s (%#)', (problem, change) => {
     expect(problems({ ...asked, ...change })).toEqual([`platforms.acme.${problem}`]);
   });
 
@@ -411,33 +341,24 @@ describe('settings of a platform that is asked', () => {
 
   test('oauth: is accepted for a pull, and for a callback to a literal address', () => {
     expect(problems({ ...asked, oauth, pull: withToken })).toEqual([]);
-    const told = { ...call, headers: { authorization: 'Bearer {token}' } };
-    expect(problems({ ...section, oauth: { url: oauth.url, secret: 'client' }, callback: told })).toEqual([]);
+    const callback = { ...call, headers: withToken.headers };
+    expect(problems({ ...section, oauth: { url: oauth.url, secret: 'client' }, callback })).toEqual([]);
   });
 
-  test.each<[string, string, object]>([
+  const tokenRefusals: Refusals = [
     [
-      'another origin',
       'oauth.url: must be an address without variables on an origin of callbackOrigins',
       { oauth: { ...oauth, url: 'https://other.example.com/token' } },
     ],
+    ['oauth.secret: must not be a secret of authentication', { authentication: { kind: 'header', secret: 'client' } }],
+    ['oauth: has no effect without {token} in headers of pull or callback', { pull }],
+    ['oauth.scope: must be names of scopes', { oauth: { ...oauth, scope: 'a"b' } }],
     [
-      'secret of a sender',
-      'oauth.secret: must not be a secret of authentication',
-      { authentication: { kind: 'header', secret: 'client' } },
-    ],
-    ['unused', 'oauth: has no effect without {token} in headers of pull or callback', { pull }],
-    ['scope', 'oauth.scope: must be names of scopes', { oauth: { ...oauth, scope: 'a"b' } }],
-    [
-      'callback to a URL of the message',
       'callback.headers: may hold a secret or a kept header only together with url',
-      {
-        authentication: { kind: 'header' },
-        pull: undefined,
-        callback: { urls: '/back', headers: { authorization: 'Bearer {token}' } },
-      },
+      { ...section, pull: undefined, callback: { urls: '/back', headers: withToken.headers } },
     ],
-  ])('oauth: %s is refused', (_name, problem, change) => {
+  ];
+  test.each(rowsOf(tokenRefusals))('oauth, refused: %s', (problem, change) => {
     expect(problems({ ...asked, oauth, pull: withToken, ...change })).toEqual([`platforms.acme.${problem}`]);
   });
 

@@ -9,18 +9,8 @@ import { spoiled } from '../support/settings.ts';
 
 describe('a JSON pointer', () => {
   /** The document and the values of RFC 6901, section 5. */
-  const document = {
-    foo: ['bar', 'baz'],
-    '': 0,
-    'a/b': 1,
-    'c%d': 2,
-    'e^f': 3,
-    'g|h': 4,
-    'i\\j': 5,
-    'k"l': 6,
-    ' ': 7,
-    'm~n': 8,
-  };
+  const numbers = { '': 0, 'a/b': 1, 'c%d': 2, 'e^f': 3, 'g|h': 4, 'i\\j': 5, 'k"l': 6, ' ': 7, 'm~n': 8 };
+  const document = { foo: ['bar', 'baz'], ...numbers };
 
   test.each([
     ['', document],
@@ -39,18 +29,8 @@ describe('a JSON pointer', () => {
     expect(valueAt(document, pointer)).toEqual(value);
   });
 
-  test.each([
-    '/foo/2',
-    '/foo/-',
-    '/foo/01',
-    '/foo/length',
-    '/foo/0/0',
-    '/bar',
-    '/a',
-    '/toString',
-    '/__proto__',
-    '/foo/map',
-  ])('finds nothing that is not there: %o', pointer => {
+  const inList = ['2', '-', '01', 'length', '0/0', 'map'].map(part => `/foo/${part}`);
+  test.each([...inList, '/bar', '/a', '/toString', '/__proto__'])('finds nothing that is not there: %o', pointer => {
     expect(valueAt(document, pointer)).toBeUndefined();
   });
 
@@ -118,9 +98,8 @@ describe('a mapped body', () => {
   });
 
   test('may match anything, and be a trial where settings say so', () => {
-    expect(
-      readBy({ ...section, rules: [{ when: {}, do: 'erase' }] }, { ...body, event: 'else', dry_run: true }),
-    ).toMatchObject({ test: true });
+    const any = { ...section, rules: [{ when: {}, do: 'erase' }] };
+    expect(readBy(any, { ...body, event: 'else', dry_run: true })).toMatchObject({ test: true });
   });
 
   test('without an id of its own has one that is made of several values and shows none', () => {
@@ -137,15 +116,10 @@ describe('a mapped body', () => {
   });
 
   test('may carry a list of identifiers elsewhere', () => {
-    const identifiers = [{ type: 'email', value: 'ada@example.com' }];
-    expect(
-      readBy(
-        { ...section, identifiers: { list: '/person/ids', type: '/type', value: '/value', kinds: { email: 'email' } } },
-        { ...body, person: { ids: identifiers } },
-      ),
-    ).toMatchObject({
-      erase: [{ identifiers: [{ kind: 'email', value: 'ada@example.com' }] }],
-    });
+    const identifiers = { list: '/person/ids', type: '/type', value: '/value', kinds: { email: 'email' } };
+    const sent = { ...body, person: { ids: [{ type: 'email', value: 'ada@example.com' }] } };
+    const erase = [{ identifiers: [{ kind: 'email', value: 'ada@example.com' }] }];
+    expect(readBy({ ...section, identifiers }, sent)).toMatchObject({ erase });
   });
 
   test('is refused with nothing but a Failure, whatever it holds', () => {
@@ -167,85 +141,55 @@ describe('a mapped body', () => {
 });
 
 describe('settings of a generic sender', () => {
-  const problems = (name: string, change: object) =>
-    spoiled(settings =>
-      Object.assign(settings['platforms'], {
-        [name]: { type: 'generic', authentication: { kind: 'basic' }, ...change },
-      }),
-    );
+  const problems = (name: string, change: object) => {
+    const section = { type: 'generic', authentication: { kind: 'basic' }, ...change };
+    return spoiled(settings => Object.assign(settings['platforms'], { [name]: section }));
+  };
   const noPlace = 'must be a JSON pointer such as /person/email, or header:Name';
 
   test('may stand under any name, and the plain one needs no type', () => {
-    expect(problems('in-house-form', section)).toEqual([]);
-    expect(problems('generic', {})).toEqual([]);
-    expect(problems('ketch', section)).toEqual([]);
-    expect(
-      spoiled(settings => Object.assign(settings['platforms'], { generic: { authentication: { kind: 'basic' } } })),
-    ).toEqual([]);
+    for (const name of ['in-house-form', 'ketch']) expect(problems(name, section)).toEqual([]);
+    for (const type of ['generic', undefined]) expect(problems('generic', { type })).toEqual([]);
   });
 
   test.each([
+    [': is not a supported platform, and a generic one needs "type": "generic"', { type: undefined }],
+    ['.authentication: is missing', { authentication: undefined }],
+    ['.authentication: must hold at least one authentication', { authentication: [] }],
     [
-      'acme',
-      'platforms.acme: is not a supported platform, and a generic one needs "type": "generic"',
-      { type: undefined },
-    ],
-    ['acme', 'platforms.acme.authentication: is missing', { authentication: undefined }],
-    ['acme', 'platforms.acme.authentication: must hold at least one authentication', { authentication: [] }],
-    [
-      'acme',
-      'platforms.acme.authentication.kind: must be hmac, standard-webhooks, header, basic or jwt',
+      '.authentication.kind: must be hmac, standard-webhooks, header, basic or jwt',
       { authentication: { kind: 'none' } },
     ],
-    ['acme', `platforms.acme.reference: ${noPlace}`, { reference: 'request_id' }],
-    ['acme', `platforms.acme.test: ${noPlace}`, { test: '/a~2' }],
-    ['acme', 'platforms.acme.reference: must hold at least one place', { reference: [] }],
-    ['acme', 'platforms.acme.identifiers: must map at least one place', { identifiers: {} }],
+    [`.reference: ${noPlace}`, { reference: 'request_id' }],
+    [`.test: ${noPlace}`, { test: '/a~2' }],
+    ['.reference: must hold at least one place', { reference: [] }],
+    ['.identifiers: must map at least one place', { identifiers: {} }],
+    ['.identifiers./a: must be customer_id, source_id, email or phone', { identifiers: { '/a': 'id' } }],
     [
-      'acme',
-      'platforms.acme.identifiers./a: must be customer_id, source_id, email or phone',
-      { identifiers: { '/a': 'id' } },
-    ],
-    [
-      'acme',
-      'platforms.acme.rules.0.when./a: must be a string, a number, true, false or null',
+      '.rules.0.when./a: must be a string, a number, true, false or null',
       { rules: [{ when: { '/a': {} }, do: 'erase' }] },
     ],
+    ['.rules.0.do: must be erase, ignore, test or withdraw', { rules: [{ when: {}, do: 'delete' }] }],
+    ['.rules: must hold at least one rule', { rules: [] }],
+    ['.answers.erased.status: must be 200, 201, 202 or 204', { answers: { erased: { status: 404 } } }],
     [
-      'acme',
-      'platforms.acme.rules.0.do: must be erase, ignore, test or withdraw',
-      { rules: [{ when: {}, do: 'delete' }] },
-    ],
-    ['acme', 'platforms.acme.rules: must hold at least one rule', { rules: [] }],
-    [
-      'acme',
-      'platforms.acme.answers.erased.status: must be 200, 201, 202 or 204',
-      { answers: { erased: { status: 404 } } },
-    ],
-    [
-      'acme',
-      'platforms.acme.answers.refused.status: must be 200, 201, 202, 204 or from 400 to 499',
+      '.answers.refused.status: must be 200, 201, 202, 204 or from 400 to 499',
       { answers: { refused: { status: 500 } } },
     ],
-    [
-      'acme',
-      'platforms.acme.answers.in_progress.status: must be 200, 201, 202, 204 or 503',
-      { answers: { in_progress: { status: 500 } } },
-    ],
-    ['acme', 'platforms.acme.matches: is not a setting', { matches: {} }],
-    ['Acme', 'platforms.Acme: must be a short lower-case name', {}],
-    ['__a', 'platforms.__a: must be a short lower-case name', {}],
-  ])('under %o are refused: %s', (name, problem, change) => {
-    expect(problems(name, change)).toEqual([problem]);
+    ['.answers.in_progress.status: must be 200, 201, 202, 204 or 503', { answers: { in_progress: { status: 500 } } }],
+    ['.matches: is not a setting', { matches: {} }],
+    ['.projects.0: is not in projects', { projects: ['elsewhere'] }],
+  ])('are refused: platforms.acme%s', (problem, change) => {
+    expect(problems('acme', change)).toEqual([`platforms.acme${problem}`]);
+  });
+
+  test.each(['Acme', '__a'])('under the name %s are refused', name => {
+    expect(problems(name, {})).toEqual([`platforms.${name}: must be a short lower-case name`]);
   });
 
   test('that were not checked open nothing', () => {
     expect(() => openPlatforms({ acme: {} })).toThrow('is not a supported platform');
     expect(openPlatforms({ generic: undefined }).size).toBe(0);
-  });
-
-  test('may not name a project that is not there', () => {
-    expect(problems('acme', { projects: ['elsewhere'] })).toEqual(['platforms.acme.projects.0: is not in projects']);
   });
 });
 

@@ -1,31 +1,11 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openPlatforms } from '../../lambda/platforms/index.ts';
-import { forbidden } from '../support/forbidden-adapters.ts';
-import { eventuallyHolds } from '../support/fuzz.ts';
 import { fixtureTime } from '../support/harness.ts';
 import { requestOf } from '../support/requests.ts';
 import { genericHarness, genericWire, order, signed } from './generic-messages.ts';
 
 describe('a message of Standard Webhooks', () => {
-  test('fails for any change of one bit in the body, the id, the time or the signature, before anything is stored', async () => {
-    const store = forbidden<object>('store');
-    const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
-    const wire = genericWire();
-    const parts = fc.constantFrom('body', 'webhook-id', 'webhook-timestamp', 'webhook-signature');
-    await eventuallyHolds(
-      fc.asyncProperty(parts, fc.nat(), async (part, at) => {
-        const bytes = Buffer.from(String(part === 'body' ? wire.body : wire.headers[part]));
-        bytes[(at >> 3) % bytes.length]! ^= 1 << (at & 7);
-        const headers = { ...wire.headers, [part]: bytes.toString('latin1') };
-        const answer = await harness.send(part === 'body' ? { ...wire, body: bytes } : { ...wire, headers });
-        expect(answer.status).toBe(401);
-      }),
-    );
-    expect(store.calls).toEqual([]);
-  });
-
   test.each([
     [-301, 401],
     [-300, 200],
@@ -34,7 +14,7 @@ describe('a message of Standard Webhooks', () => {
     [301, 401],
     [31_536_000, 401],
   ])('that comes %i s after it was signed is answered with %i', async (seconds, status) => {
-    const harness = await genericHarness();
+    const harness = genericHarness();
     const wire = genericWire();
     harness.clock.now += seconds * 1000;
     expect((await harness.send(wire)).status).toBe(status);
@@ -46,7 +26,7 @@ describe('a message of Standard Webhooks', () => {
   });
 
   test('may be signed anew for each delivery, and is one request', async () => {
-    const harness = await genericHarness();
+    const harness = genericHarness();
     for (const seconds of [0, 400, 86_400]) {
       harness.clock.now += seconds * 1000;
       const wire = genericWire(order, {}, { id: `msg_${seconds}`, at: harness.clock.now });
@@ -64,12 +44,8 @@ describe('Basic credentials', () => {
   const wire = (given: string | string[]) => genericWire(order, { Authorization: given });
   const encoded = Buffer.from(current).toString('base64');
 
-  test.each(['Basic', 'basic', 'BASIC'])('are taken behind the word %s, in UTF-8', async word => {
-    expect(await (await harness()).send(wire(`${word} ${encoded}`))).toMatchObject({ status: 200 });
-  });
-
-  test('may have several spaces before them', async () => {
-    expect(await harness().send(wire(`Basic  ${encoded}`))).toMatchObject({ status: 200 });
+  test.each(['Basic', 'basic', 'BASIC', 'Basic '])('are taken behind the word %j, in UTF-8', async word => {
+    expect(await harness().send(wire(`${word} ${encoded}`))).toMatchObject({ status: 200 });
   });
 
   test.each([
@@ -81,7 +57,7 @@ describe('Basic credentials', () => {
     ['the text itself', `Basic ${current}`],
     ['nothing', 'Basic '],
   ])('are refused with %s, and asked for', async (_, given) => {
-    expect(await (await harness()).send(wire(given))).toMatchObject({
+    expect(await harness().send(wire(given))).toMatchObject({
       status: 401,
       json: { error: { message: 'Authorization: does not match' } },
       headers: { 'www-authenticate': 'Basic realm="erasure", charset="UTF-8"' },
@@ -90,7 +66,7 @@ describe('Basic credentials', () => {
 
   test('need a colon in the secret: 503 and an alarm without one', async () => {
     for (const secret of [{ current: 'a-user-without-any-password' }, { previous: 'a-user-without-any-password' }]) {
-      const opened = await harness(secret);
+      const opened = harness(secret);
       expect(await opened.send(wire(`Basic ${encoded}`))).toMatchObject({ status: 503 });
       expect(opened.alarms()).toEqual(['secret-unusable']);
     }
@@ -142,13 +118,13 @@ describe('a static header', () => {
   const current = 'Bearer in-house-secret-0001';
 
   test('is Authorization unless settings name another one', async () => {
-    const harness = await genericHarness({ section: { authentication: { kind: 'header' } }, secret: { current } });
+    const harness = genericHarness({ section: { authentication: { kind: 'header' } }, secret: { current } });
     expect((await harness.send(genericWire(order, { Authorization: current }))).status).toBe(200);
     expect(await harness.receipts()).toMatchObject([{ authentication: { scheme: 'header' } }]);
   });
 
   test('is all that counts: a signature of Standard Webhooks is none', async () => {
-    const harness = await genericHarness({
+    const harness = genericHarness({
       section: { authentication: { kind: 'header', header: 'X-Own' } },
       secret: { current },
     });

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { forbidden } from '../support/forbidden-adapters.ts';
+import { untouchedStore } from '../support/forbidden-adapters.ts';
 import { requestOf } from '../support/requests.ts';
 import { callbackUrl, genericHarness, genericWire, order, question } from './generic-messages.ts';
 
 describe('an order in our own words', () => {
   test('is erased and answered with what Voucherify said', async () => {
-    const harness = await genericHarness();
+    const harness = genericHarness();
     const answer = await harness.send(genericWire());
     const [receipt] = await harness.receipts();
     expect(answer).toMatchObject({
@@ -18,9 +18,7 @@ describe('an order in our own words', () => {
         completed_at: '2026-01-15T12:00:00.000Z',
       },
     });
-    expect(receipt).toMatchObject({
-      authentication: { scheme: 'standard-webhooks', secret: 'current' },
-    });
+    expect(receipt).toMatchObject({ authentication: { scheme: 'standard-webhooks', secret: 'current' } });
   });
 
   test('customer that was already gone: the reply has the proof, and no response of Voucherify', async () => {
@@ -34,7 +32,7 @@ describe('an order in our own words', () => {
   });
 
   test('that is open is answered with 202, and that waits for a person says so', async () => {
-    const harness = await genericHarness({ limits: { customersPerRequest: 1 } });
+    const harness = genericHarness({ limits: { customersPerRequest: 1 } });
     harness.sandbox.outage('error');
     expect(await harness.send(genericWire())).toMatchObject({
       status: 202,
@@ -48,7 +46,7 @@ describe('an order in our own words', () => {
 
   test('may give the times and a callback', async () => {
     const times = { submitted_at: '2026-01-15T12:30:00+01:00', due_at: '2026-02-14T11:00:00Z' };
-    const harness = await genericHarness({ limits: { delaySeconds: 60 } });
+    const harness = genericHarness({ limits: { delaySeconds: 60 } });
     await harness.send(genericWire({ ...order, ...times, callback_url: callbackUrl }));
     const [receipt] = await harness.receipts();
     const [submittedAt, dueAt] = [Date.parse('2026-01-15T11:30:00Z'), Date.parse('2026-02-14T11:00:00Z')];
@@ -65,27 +63,13 @@ describe('an order in our own words', () => {
     ['an id that is a number', { request_id: 7 }],
     ['an id of every character it may have', { request_id: 'A-z.0_9:'.padEnd(128, 'x') }],
   ])('may hold %s', async (_, change) => {
-    expect(await (await genericHarness()).send(genericWire({ ...order, ...change }))).toMatchObject({ status: 200 });
+    expect(await genericHarness().send(genericWire({ ...order, ...change }))).toMatchObject({ status: 200 });
   });
 
   test.each([true, 'true'])('that says test: %j is answered, and nothing is stored', async flag => {
-    const store = forbidden<object>('store');
-    const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
+    const harness = genericHarness(untouchedStore());
     const answer = await harness.send(genericWire({ ...order, test: flag }));
     expect(answer).toMatchObject({ status: 200, json: { status: 'test', final: true } });
-    expect(store.calls).toEqual([]);
-  });
-
-  test.each([
-    ['/test: must be true or false', { test: 'ada' }],
-    [
-      '/identifiers/0/type: must be customer_id, source_id, email or phone',
-      { identifiers: [{ type: 'e-mail', value: 'a' }] },
-    ],
-    ['/request_id: must be 1 to 128 letters, digits, dots, dashes or colons', { request_id: 'a/b' }],
-  ])('is refused: %s', async (message, change) => {
-    const { json } = await genericHarness().send(genericWire({ ...order, ...change }));
-    expect(json).toMatchObject({ error: { message } });
   });
 
   test.each([
@@ -94,40 +78,40 @@ describe('an order in our own words', () => {
     ['/request_id', { request_id: undefined }],
     ['/request_id', { request_id: '' }],
     ['/request_id', { request_id: 'ada@example.com' }],
-    ['/request_id', { request_id: 'a/b' }],
+    ['/request_id: must be 1 to 128 letters, digits, dots, dashes or colons"', { request_id: 'a/b' }],
     ['/request_id', { request_id: 'x'.repeat(129) }],
     ['/request_id', { request_id: { id: 'ada' } }],
     ['/identifiers', { identifiers: undefined }],
     ['/identifiers', { identifiers: { type: 'email', value: 'ada@example.com' } }],
     ['/identifiers', { identifiers: Array.from({ length: 51 }, () => order.identifiers[0]) }],
-    ['/identifiers/0/type', { identifiers: [{ type: 'e-mail', value: 'ada@example.com' }] }],
+    [
+      '/identifiers/0/type: must be customer_id, source_id, email or phone"',
+      { identifiers: [{ type: 'e-mail', value: 'a' }] },
+    ],
     ['/identifiers/1/value', { identifiers: [order.identifiers[0], { type: 'email', value: 7.5 }] }],
     ['/submitted_at', { submitted_at: '2026-13-15T11:30:00Z' }],
     ['/due_at', { due_at: 'tomorrow for ada' }],
     ['/callback_url', { callback_url: { ada: 'https://ada.example' } }],
-    ['/test', { test: 'ada' }],
+    ['/test: must be true or false"', { test: 'ada' }],
     ['/test', { test: 0 }],
   ])('is refused when %s does not fit: %j', async (field, change) => {
-    const store = forbidden<object>('store');
-    const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
+    const harness = genericHarness(untouchedStore());
     const answer = await harness.send(genericWire({ ...order, ...change }));
     expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid' } } });
-    expect(answer.text).toContain(`"${field}: `);
-    expect(store.calls).toEqual([]);
+    expect(answer.text).toContain(`"${field.includes(': ') ? field : `${field}: `}`);
     expect(answer.text + harness.logText.join()).not.toMatch(/ada|access|900719/);
   });
 });
 
 describe('a question', () => {
   test('is answered with how the request stands', async () => {
-    const harness = await genericHarness();
+    const harness = genericHarness();
     harness.sandbox.outage('error');
     await harness.send(genericWire());
     const open = { status: 202, json: { request_id: 'req-1', status: 'in_progress', final: false, deletions: [] } };
     expect(await harness.send(question('req-1'))).toMatchObject(open);
     harness.sandbox.outage(undefined);
-    harness.clock.now += 120_000;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + 120_000);
     const answer = await harness.send(question('req-1', {}, { at: harness.clock.now }));
     expect(answer).toMatchObject({
       status: 200,
@@ -137,7 +121,7 @@ describe('a question', () => {
   });
 
   test('gets 200 or 202 whatever an order of this sender gets', async () => {
-    const harness = await genericHarness({
+    const harness = genericHarness({
       section: { answers: { in_progress: { status: 503 }, not_identifiable: { status: 422 } } },
     });
     const nobody = { ...order, identifiers: [] };
@@ -149,7 +133,7 @@ describe('a question', () => {
   });
 
   test('for what was never asked is answered with 404', async () => {
-    const harness = await genericHarness();
+    const harness = genericHarness();
     expect(await harness.send(question('req-1'))).toMatchObject({
       status: 404,
       json: { error: { code: 'not-found' } },
@@ -157,7 +141,7 @@ describe('a question', () => {
   });
 
   test.each(['a b', 'ada@example.com', '%', 'x'.repeat(129)])('for %o names no request', async id => {
-    const harness = await genericHarness();
+    const harness = genericHarness();
     const wire = { ...question('req-1'), path: `/webhooks/generic/${id}` };
     expect(await harness.send(wire)).toMatchObject({
       status: 404,
@@ -166,8 +150,7 @@ describe('a question', () => {
   });
 
   test('is proved for one request and for five minutes, before anything is looked up', async () => {
-    const store = forbidden<object>('store');
-    const harness = await genericHarness({ change: () => ({ store: store.port as never }) });
+    const harness = genericHarness(untouchedStore());
     const wires = [
       { ...question('req-1'), path: '/webhooks/generic/req-2' },
       question('req-1', { 'webhook-signature': [] }),
@@ -176,11 +159,10 @@ describe('a question', () => {
       { ...question('req-1'), body: ' ' },
     ];
     for (const wire of wires) expect(await harness.send(wire)).toMatchObject({ status: 401 });
-    expect(store.calls).toEqual([]);
   });
 
   test('cannot be told apart from an order by its dots alone', async () => {
-    const harness = await genericHarness();
+    const harness = genericHarness();
     await harness.send(genericWire({ ...order, request_id: 'req.1768478400' }));
     const asked = question('req.1768478400');
     const split = { 'webhook-id': 'req', 'webhook-timestamp': '1768478400' };

@@ -48,8 +48,7 @@ describe('recipe', () => {
     for (const receipt of await harness.receipts())
       expect(receipt.submittedAt).toBe(Date.parse(fixture.submittedAt ?? fixture.clock));
     for (const _ of [1, 2]) {
-      harness.clock.now += 120_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 120_000);
     }
     expect(harness.deleted().toSorted()).toEqual(wanted.toSorted());
     const { callback } = fixture;
@@ -78,45 +77,41 @@ describe('recipe', () => {
   });
 });
 
-describe('recipes in npm start', () => {
-  test('all of them: each message is answered, its customers are erased, and its callback arrives', async () => {
-    const called: { method: string; path: string; headers: object; body: unknown }[] = [];
-    const receiver = createServer(async (request, response) => {
-      const { method = '', url: path = '', headers } = request;
-      called.push({ method, path, headers, body: jsonOrUndefined(await text(request)) });
-      response.end();
-    });
-    await new Promise<void>(resolve => receiver.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void receiver.close());
-    const origin = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
-    const run = await startLocalProcess({ ...pace, SETTINGS: settingsOfAll(origin) });
-    for (const { name, fixture } of cases) {
-      for (const customer of fixture.customers)
-        await post(run.sandboxUrl, '/sandbox/customers', { ...customer, created_at: '2025-01-01T00:00:00Z' });
-      if (fixture.outage === true) await post(run.sandboxUrl, '/sandbox/outage', { mode: 'down' });
-      const rawBody = originsOf(name).reduce((body, one) => body.replaceAll(one, origin), fixture.request.rawBody);
-      const url = `https://${new URL(run.url).host}/webhooks/${name}`;
-      const reply = await sendOver(run.url, recipeWire(fixture, { ...fixture.request, rawBody }, url));
-      expect([name, reply.status]).toEqual([name, fixture.reply.status]);
-      await post(run.sandboxUrl, '/sandbox/outage', { mode: null });
-      // Repeated failures may have opened the circuit breaker: the next message must not meet it.
-      const emails = fixture.customers.map(({ email }) => email);
-      await expect.poll(() => registered(run.sandboxUrl, emails), patient).toEqual([]);
-    }
-    for (const { fixture } of cases) {
-      if (fixture.callback === undefined) continue;
-      await expect
-        .poll(() => called, patient)
-        .toContainEqual(expect.toSatisfy(call => isLike(call, fixture.callback!)));
-    }
-    for (const { name, fixture } of cases) {
-      if (fixture.statusOf === undefined) continue;
-      const { headers } = fixture.request;
-      const path = `/webhooks/${name}/${fixture.statusOf}`;
-      expect(await sendOver(run.url, { method: 'GET', path, headers, body: '' })).toMatchObject({ status: 200 });
-    }
-    expect(called).toHaveLength(cases.filter(({ fixture }) => fixture.callback !== undefined).length);
+test('recipes in npm start, all of them: each message is answered, its customers are erased, and its callback arrives', async () => {
+  const called: { method: string; path: string; headers: object; body: unknown }[] = [];
+  const receiver = createServer(async (request, response) => {
+    const { method = '', url: path = '', headers } = request;
+    called.push({ method, path, headers, body: jsonOrUndefined(await text(request)) });
+    response.end();
   });
+  await new Promise<void>(resolve => receiver.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void receiver.close());
+  const origin = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+  const run = await startLocalProcess({ ...pace, SETTINGS: settingsOfAll(origin) });
+  for (const { name, fixture } of cases) {
+    for (const customer of fixture.customers)
+      await post(run.sandboxUrl, '/sandbox/customers', { ...customer, created_at: '2025-01-01T00:00:00Z' });
+    if (fixture.outage === true) await post(run.sandboxUrl, '/sandbox/outage', { mode: 'down' });
+    const rawBody = originsOf(name).reduce((body, one) => body.replaceAll(one, origin), fixture.request.rawBody);
+    const url = `https://${new URL(run.url).host}/webhooks/${name}`;
+    const reply = await sendOver(run.url, recipeWire(fixture, { ...fixture.request, rawBody }, url));
+    expect([name, reply.status]).toEqual([name, fixture.reply.status]);
+    await post(run.sandboxUrl, '/sandbox/outage', { mode: null });
+    // Repeated failures may have opened the circuit breaker: the next message must not meet it.
+    const emails = fixture.customers.map(({ email }) => email);
+    await expect.poll(() => registered(run.sandboxUrl, emails), patient).toEqual([]);
+  }
+  for (const { fixture } of cases) {
+    if (fixture.callback === undefined) continue;
+    await expect.poll(() => called, patient).toContainEqual(expect.toSatisfy(call => isLike(call, fixture.callback!)));
+  }
+  for (const { name, fixture } of cases) {
+    if (fixture.statusOf === undefined) continue;
+    const { headers } = fixture.request;
+    const path = `/webhooks/${name}/${fixture.statusOf}`;
+    expect(await sendOver(run.url, { method: 'GET', path, headers, body: '' })).toMatchObject({ status: 200 });
+  }
+  expect(called).toHaveLength(cases.filter(({ fixture }) => fixture.callback !== undefined).length);
 });
 
 test('pull recipes in npm start: the orders are erased and completed', async () => {
@@ -160,8 +155,7 @@ describe('pull recipe', () => {
       const { harness, platform } = await pullHarness(fixture, fixture.page);
       const wanted = fixture.customers.map(customer => harness.addCustomer(customer));
       for (let minutes = 0; minutes < 40; minutes += 1) {
-        harness.clock.now += 60_000;
-        await harness.sweep();
+        await harness.sweep(harness.clock.now + 60_000);
       }
       const { call, token } = fixture;
       expect(platform.calls.find(({ path }) => path === call.path)).toMatchObject(call);

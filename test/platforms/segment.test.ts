@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ownFixtures, publishedFixtures, wireOf } from '../support/conformance.ts';
-import { eventuallyHolds } from '../support/fuzz.ts';
+import { eventuallyHolds, flipped } from '../support/fuzz.ts';
 import { createHarness } from '../support/harness.ts';
 import { requestOf } from '../support/requests.ts';
 import { spoiled } from '../support/settings.ts';
@@ -40,11 +40,7 @@ describePlatform('segment', {
     })),
     { what: 'fraction as a user', wire: segmentWire({ ...deletion, userId: 10_042.5 }), status: 400 },
     { what: 'neither id nor time', wire: segmentWire({ type: 'delete', userId: 'crm-10042' }), status: 400 },
-    {
-      what: 'empty id and no time',
-      wire: segmentWire({ type: 'delete', userId: 'crm-10042', messageId: '' }),
-      status: 400,
-    },
+    { what: 'empty id, no time', wire: segmentWire({ type: 'delete', userId: 'x', messageId: '' }), status: 400 },
     { what: 'no type', wire: segmentWire({ userId: 'crm-10042' }), status: 400 },
     { what: 'no object', wire: segmentWire('"delete"'), status: 400 },
   ],
@@ -284,10 +280,4 @@ test.each([
 async function storedIdentifiers({ receipts, store }: ReturnType<typeof segmentHarness>) {
   const stored = await Promise.all((await receipts()).map(({ id }) => store.readPersonalData(id)));
   return stored.flatMap(data => data?.identifiers ?? []);
-}
-
-function flipped(text: string, at: number): Buffer {
-  const bytes = Buffer.from(text);
-  bytes[(at >> 3) % bytes.length]! ^= 1 << (at & 7);
-  return bytes;
 }

@@ -414,15 +414,16 @@ describe('calls in any sliding period', () => {
   });
 });
 
-describe('fresh requests during a backlog of the sweep', () => {
-  test.each([
-    [100, 0.5, 2],
-    [100, 1, 2],
-    [2000, 0.5, 2],
-    [100, 0.5, 5],
-    [60, 0.5, 5],
-    [20, 1, 1],
-  ])('%i calls a minute, share %d, attempts of %i calls: are sent within their budget', async (limit, share, each) => {
+test.each([
+  [100, 0.5, 2],
+  [100, 1, 2],
+  [2000, 0.5, 2],
+  [100, 0.5, 5],
+  [60, 0.5, 5],
+  [20, 1, 1],
+])(
+  'fresh requests during a backlog of the sweep, %i calls a minute, share %d, attempts of %i calls: are sent within their budget',
+  async (limit, share, each) => {
     const random = seededRandom(limit + each);
     const world = manyProcesses({ limit, share, periodMs: minute }, random, 200);
     const ends = now + 5 * minute;
@@ -451,8 +452,8 @@ describe('fresh requests during a backlog of the sweep', () => {
     expect(Math.max(...waited)).toBeLessThan(7000);
     const used = world.calls.filter(({ at }) => at < ends).length / 5;
     expect(used).toBeGreaterThan(limit * share * 0.8);
-  });
-});
+  },
+);
 
 describe('spare call', () => {
   const sendSpare = (process: Process, call: HttpCall, receipt = 'receipt-1') =>

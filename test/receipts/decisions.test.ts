@@ -250,13 +250,11 @@ describe('partial result accepted by an operator', () => {
   });
 });
 
-describe('withdrawal by the platform', () => {
-  test('customer pinned in one project: is not possible, and before that it is', () => {
-    const two = claimedOnce({}, ['main', 'us']);
-    expect(decideWithdrawal(two, now)).toMatchObject({ state: 'open', reason: 'withdrawn', nextAttemptAt: now });
-    for (const progress of [{ pins: 1 }, { pins: 1, deletions: [deletion()] }])
-      expect(decideWithdrawal(withProgress(two, 'us', progress), now)).toBeUndefined();
-  });
+test('withdrawal by the platform, customer pinned in one project: is not possible, and before that it is', () => {
+  const two = claimedOnce({}, ['main', 'us']);
+  expect(decideWithdrawal(two, now)).toMatchObject({ state: 'open', reason: 'withdrawn', nextAttemptAt: now });
+  for (const progress of [{ pins: 1 }, { pins: 1, deletions: [deletion()] }])
+    expect(decideWithdrawal(withProgress(two, 'us', progress), now)).toBeUndefined();
 });
 
 describe('legal hold', () => {

@@ -223,8 +223,7 @@ describe('signing', () => {
     expect(signed).not.toHaveProperty('queue');
     expect(signed).not.toHaveProperty('nextAttemptAt');
     for (let later = 0; later < 3; later += 1) {
-      harness.clock.now += hour;
-      expect(await harness.sweep()).toMatchObject({ signed: 0 });
+      expect(await harness.sweep(harness.clock.now + hour)).toMatchObject({ signed: 0 });
       await harness.send(ketchWire(deleteRequest()));
     }
     expect(await onlyReceipt(harness)).toEqual(signed);
@@ -324,8 +323,7 @@ describe('unusable key', () => {
     expect(harness.lines).toContainEqual(expect.objectContaining({ event: 'attempt', code: 'signing-failed' }));
     const states = (await harness.receipts()).map(({ state }) => state);
     expect(states).toEqual(['no-match', 'no-match', 'no-match']);
-    harness.clock.now += 60_000;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + 60_000);
     for (const receipt of await harness.receipts()) await verified(receipt.evidence ?? '', harness);
   });
 
@@ -337,8 +335,7 @@ describe('unusable key', () => {
     }
     expect(harness.alarms()).toEqual([]);
     expect(await harness.sweep()).toMatchObject({ unsigned: 3 });
-    harness.clock.now += 60_000;
-    expect(await harness.sweep()).toMatchObject({ unsigned: 3 });
+    expect(await harness.sweep(harness.clock.now + 60_000)).toMatchObject({ unsigned: 3 });
     expect(harness.alarms()).toEqual(['evidence-unsigned', 'evidence-unsigned']);
   });
 

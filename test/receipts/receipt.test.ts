@@ -34,28 +34,26 @@ const day = 86_400_000;
 
 const receipt = claimedOnce({ submittedAt: 1000, receivedAt: 5000 });
 
-describe('new receipt', () => {
-  test.each([
-    [true, 1],
-    [false, 0],
-  ])('attempt follows (%s): decides on the first claim', (attemptFollows, claims) => {
-    const { id, platform, payloadHmac, subjectHmacs, lookUpCalls, authentication, ...rest } = claimedOnce();
-    const { receivedAt, submittedAt, hasCallbacks } = rest;
-    const subject = { id, platform, payloadHmac, subjectHmacs, lookUpCalls, authentication };
-    const facts = { ...subject, receivedAt, submittedAt, hasCallbacks };
-    expect(createReceipt(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
-      ...facts,
-      v: 1,
-      revision: 1,
-      state: 'open',
-      queue: 'erase',
-      nextAttemptAt: now + 7,
-      answeredInProgress: false,
-      claims,
-      unrecordedClaims: claims,
-      unprovenCount: 0,
-      projects: { main: untouched, us: untouched },
-    });
+test.each([
+  [true, 1],
+  [false, 0],
+])('new receipt that is attempted at once (%s): decides on the first claim', (attemptFollows, claims) => {
+  const { id, platform, payloadHmac, subjectHmacs, lookUpCalls, authentication, ...rest } = claimedOnce();
+  const { receivedAt, submittedAt, hasCallbacks } = rest;
+  const subject = { id, platform, payloadHmac, subjectHmacs, lookUpCalls, authentication };
+  const facts = { ...subject, receivedAt, submittedAt, hasCallbacks };
+  expect(createReceipt(facts, ['main', 'us'], { attemptAt: now + 7, attemptFollows })).toEqual({
+    ...facts,
+    v: 1,
+    revision: 1,
+    state: 'open',
+    queue: 'erase',
+    nextAttemptAt: now + 7,
+    answeredInProgress: false,
+    claims,
+    unrecordedClaims: claims,
+    unprovenCount: 0,
+    projects: { main: untouched, us: untouched },
   });
 });
 
@@ -268,14 +266,12 @@ describe('markAnsweredInProgress', () => {
   });
 });
 
-describe('review', () => {
-  test('receipt: leaves the queue and is listed, oldest first', () => {
-    const receipt = claimedOnce();
-    const next = requestReview(receipt, 'too-many-matches');
-    const reason = 'too-many-matches';
-    const waits = { queue: 'needs-review', nextAttemptAt: receipt.receivedAt };
-    expect(next).toEqual({ ...receipt, ...waits, revision: 2, state: 'needs-review', reason, lastResult: reason });
-  });
+test('receipt in review: leaves the queue and is listed, oldest first', () => {
+  const receipt = claimedOnce();
+  const next = requestReview(receipt, 'too-many-matches');
+  const reason = 'too-many-matches';
+  const waits = { queue: 'needs-review', nextAttemptAt: receipt.receivedAt };
+  expect(next).toEqual({ ...receipt, ...waits, revision: 2, state: 'needs-review', reason, lastResult: reason });
 });
 
 describe('outcome', () => {

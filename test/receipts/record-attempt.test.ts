@@ -76,17 +76,15 @@ test('outcome that the reply cannot express: is told by a callback', () => {
   });
 });
 
-describe('no match', () => {
-  test.each(['no-match', 'not-identifiable'] as const)('%s: is accepted only if every pin was known', kind => {
-    const result = (knownPins: number) => ({ kind, deletions: [], knownPins }) as const;
-    expect(record(pinnedOnce, { main: result(0) })).toBeUndefined();
-    expect(record(pinnedOnce, { main: result(2) })).toBeUndefined();
-    expect(record(pinnedOnce, { main: result(1) })).toMatchObject({ state: kind });
-    expect(record(claimedOnce(), { eu: result(0) })).toBeUndefined();
-    const pinnedInUs = withProgress(two, 'us', { pins: 1 });
-    expect(record(pinnedInUs, { main: noMatch, us: result(0) })).toBeUndefined();
-    expect(record(pinnedInUs, { main: noMatch, us: erased })).toMatchObject({ state: 'erased' });
-  });
+test.each(['no-match', 'not-identifiable'] as const)('result %s: is accepted only if every pin was known', kind => {
+  const result = (knownPins: number) => ({ kind, deletions: [], knownPins }) as const;
+  expect(record(pinnedOnce, { main: result(0) })).toBeUndefined();
+  expect(record(pinnedOnce, { main: result(2) })).toBeUndefined();
+  expect(record(pinnedOnce, { main: result(1) })).toMatchObject({ state: kind });
+  expect(record(claimedOnce(), { eu: result(0) })).toBeUndefined();
+  const pinnedInUs = withProgress(two, 'us', { pins: 1 });
+  expect(record(pinnedInUs, { main: noMatch, us: result(0) })).toBeUndefined();
+  expect(record(pinnedInUs, { main: noMatch, us: erased })).toMatchObject({ state: 'erased' });
 });
 
 describe('refused look-ups', () => {

@@ -24,28 +24,26 @@ describe('partition of the queue erase', () => {
   });
 });
 
-describe('what is due in several partitions', () => {
-  test('merged: the oldest first and each once, and those of one time by their ids', () => {
-    const [a, b, c] = ['a', 'b', 'c'].map(id => ({ id, at: 5 }));
-    const first = { id: 'z', at: 1 };
-    expect(
-      oldestFirst(
-        [
-          [b!, c!],
-          [a!, first],
-        ],
-        9,
-      ),
-    ).toEqual(['z', 'a', 'b', 'c']);
-    expect(
-      oldestFirst(
-        [
-          [a!, b!],
-          [a!, c!],
-        ],
-        2,
-      ),
-    ).toEqual(['a', 'b']);
-    expect(oldestFirst([[c!, b!, a!]], -1)).toEqual([]);
-  });
+test('what is due in several partitions, merged: the oldest first and each once, and those of one time by their ids', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map(id => ({ id, at: 5 }));
+  const first = { id: 'z', at: 1 };
+  expect(
+    oldestFirst(
+      [
+        [b!, c!],
+        [a!, first],
+      ],
+      9,
+    ),
+  ).toEqual(['z', 'a', 'b', 'c']);
+  expect(
+    oldestFirst(
+      [
+        [a!, b!],
+        [a!, c!],
+      ],
+      2,
+    ),
+  ).toEqual(['a', 'b']);
+  expect(oldestFirst([[c!, b!, a!]], -1)).toEqual([]);
 });

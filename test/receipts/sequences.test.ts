@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   isFinal,
   markAnsweredInProgress,
@@ -204,28 +204,26 @@ function judgeStanding(receipt: Receipt, time: number): void {
   expect(JSON.stringify(receipt)).not.toContain('cust_');
 }
 
-describe('random sequence of changes', () => {
-  test('any order and worker: breaks no rule', () => {
-    const reached = new Map<string, number>();
-    fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.boolean(), (steps, hasCallbacks) => {
-        const world: World = { receipt: claimedOnce({ hasCallbacks }, projects), time: now };
-        for (const one of steps) {
-          const before = world.receipt;
-          const frozen = JSON.stringify(before);
-          const after = taken(world, one);
-          expect(JSON.stringify(before), 'a receipt was changed in place').toBe(frozen);
-          if (after === undefined) continue;
-          judge(before, after, one);
-          judgeStanding(after, world.time);
-          world.receipt = after;
-        }
-        reached.set(world.receipt.state, (reached.get(world.receipt.state) ?? 0) + 1);
-      }),
-      { seed: 20261124, numRuns: 3000 },
-    );
-    // Otherwise the property would hold of nothing.
-    for (const state of ['open', 'needs-review', 'erased', 'no-match', 'refused'])
-      expect(reached.get(state)).toBeGreaterThan(20);
-  });
+test('random sequence of changes, any order and worker: breaks no rule', () => {
+  const reached = new Map<string, number>();
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.boolean(), (steps, hasCallbacks) => {
+      const world: World = { receipt: claimedOnce({ hasCallbacks }, projects), time: now };
+      for (const one of steps) {
+        const before = world.receipt;
+        const frozen = JSON.stringify(before);
+        const after = taken(world, one);
+        expect(JSON.stringify(before), 'a receipt was changed in place').toBe(frozen);
+        if (after === undefined) continue;
+        judge(before, after, one);
+        judgeStanding(after, world.time);
+        world.receipt = after;
+      }
+      reached.set(world.receipt.state, (reached.get(world.receipt.state) ?? 0) + 1);
+    }),
+    { seed: 20261124, numRuns: 3000 },
+  );
+  // Otherwise the property would hold of nothing.
+  for (const state of ['open', 'needs-review', 'erased', 'no-match', 'refused'])
+    expect(reached.get(state)).toBeGreaterThan(20);
 });

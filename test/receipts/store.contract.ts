@@ -3,7 +3,7 @@ import { Failure } from '../../lambda/domain/failure.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Addendum } from '../../lambda/receipts/row-schemas.ts';
 import type { SelectPartition } from '../../lambda/receipts/rows.ts';
-import type { ReceiptStore } from '../../lambda/receipts/store.ts';
+import type { PersonalDataWithPins, ReceiptStore } from '../../lambda/receipts/store.ts';
 import {
   closed,
   expiresAt,
@@ -37,6 +37,14 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     afterEach(async () => {
       await opened.close();
     });
+    const pinnedInMain = async () => {
+      const first = await accepted(receiptOf({}, ['main', 'us']));
+      const pinned = withPins(first, 'main', 2);
+      expect(await store.replace(pinned, { pins: { project: 'main', pins } })).toBe(true);
+      return { first, pinned };
+    };
+    const expectData = async (id: string, rows: Partial<PersonalDataWithPins> = {}) =>
+      expect(await store.readPersonalData(id)).toEqual({ ...kept, pins: {}, lookUps: {}, ...rows });
     const accepted = async (receipt: Receipt) => {
       expect(await store.accept(receipt, kept)).toEqual({ stored: true, receipt });
       return receipt;
@@ -116,7 +124,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       test('new receipt: stores receipt, personal data and one look-up row per subject', async () => {
         const receipt = await accepted(receiptOf({ reference: 'b3c1', dueAt: now + 1 }));
         expect(await store.read(receipt.id)).toEqual(receipt);
-        expect(await store.readPersonalData(receipt.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        await expectData(receipt.id);
         expect(await store.find('mac-of-email')).toEqual([receipt.id]);
         expect(await store.find('mac-of-source-id')).toEqual([receipt.id]);
       });
@@ -126,12 +134,9 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const claim = putOff(first, now + 60_000);
         expect(await store.replace(claim)).toBe(true);
         const second = receiptOf({ platform: 'another', subjectHmacs: ['mac-of-another'] });
-        expect(await store.accept(second, { ...kept, identifiers: [] })).toEqual({
-          stored: false,
-          receipt: claim,
-        });
+        expect(await store.accept(second, { ...kept, identifiers: [] })).toEqual({ stored: false, receipt: claim });
         expect(await store.read(first.id)).toEqual(claim);
-        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        await expectData(first.id);
         expect(await store.find('mac-of-another')).toEqual([]);
       });
 
@@ -203,7 +208,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.replace(late, { deletePersonalData: true })).toBe(false);
         expect(await store.replace(late, { lookUps: [{ project: 'main', lookUps }] })).toBe(false);
         expect(await store.read(first.id)).toEqual(standing);
-        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        await expectData(first.id);
         expect(await store.due('erase', now + 60_000, 10)).toEqual([first.id]);
       });
 
@@ -244,11 +249,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.replace(second, { pins: { project: 'main', pins } })).toBe(true);
         expect(await store.replace(third, { pins: { project: 'us', pins: pins.slice(1) } })).toBe(true);
         expect(await store.read(first.id)).toEqual(third);
-        expect(await store.readPersonalData(first.id)).toEqual({
-          ...kept,
-          pins: { main: pins, us: pins.slice(1) },
-          lookUps: {},
-        });
+        await expectData(first.id, { pins: { main: pins, us: pins.slice(1) } });
       });
 
       test('other writes: keep them', async () => {
@@ -256,14 +257,12 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const second = withPins(first, 'main', 2);
         await store.replace(second, { pins: { project: 'main', pins } });
         expect(await store.replace(closed(second), { deletePersonalData: false })).toBe(true);
-        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
+        await expectData(first.id, { pins: { main: pins } });
       });
 
       test('deletion: keeps the receipt and its look-up rows', async () => {
-        const first = await accepted(receiptOf({}, ['main', 'us']));
-        const second = withPins(first, 'main', 2);
-        await store.replace(second, { pins: { project: 'main', pins } });
-        const end = closed(second);
+        const { first, pinned } = await pinnedInMain();
+        const end = closed(pinned);
         expect(await store.replace(end, { deletePersonalData: true })).toBe(true);
         expect(await store.readPersonalData(first.id)).toBeUndefined();
         expect(await store.read(first.id)).toEqual(end);
@@ -274,7 +273,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const first = await accepted(receiptOf());
         const other = await accepted(receiptOf({ id: 'receipt-2' }));
         await store.replace(closed(first), { deletePersonalData: true });
-        expect(await store.readPersonalData(other.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        await expectData(other.id);
         expect(await store.find('mac-of-email')).toEqual([first.id, other.id]);
       });
     });
@@ -289,11 +288,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           { project: 'us', lookUps: fewer },
         ];
         expect(await store.replace({ ...second, revision: 2 }, { lookUps: both })).toBe(true);
-        expect(await store.readPersonalData(first.id)).toEqual({
-          ...kept,
-          pins: {},
-          lookUps: { main: lookUps, us: fewer },
-        });
+        await expectData(first.id, { lookUps: { main: lookUps, us: fewer } });
         return { ...second, revision: 2 };
       };
 
@@ -301,11 +296,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const standing = await lookedUp();
         const next = withLookUps(standing, 'main', 1);
         expect(await store.replace(next, { lookUps: [{ project: 'main', lookUps: fewer }] })).toBe(true);
-        expect(await store.readPersonalData(next.id)).toEqual({
-          ...kept,
-          pins: {},
-          lookUps: { main: fewer, us: fewer },
-        });
+        await expectData(next.id, { lookUps: { main: fewer, us: fewer } });
       });
 
       test('pins of a project: delete its look-ups', async () => {
@@ -313,11 +304,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const next = withPins(withLookUps(standing, 'main', 0), 'main', 2);
         const also = { pins: { project: 'main', pins }, lookUps: [{ project: 'main', lookUps: undefined }] };
         expect(await store.replace({ ...next, revision: 3 }, also)).toBe(true);
-        expect(await store.readPersonalData(next.id)).toEqual({
-          ...kept,
-          pins: { main: pins },
-          lookUps: { us: fewer },
-        });
+        await expectData(next.id, { pins: { main: pins }, lookUps: { us: fewer } });
       });
 
       test.each(['counted', 'discarded by the same write'])('%s: are deleted', async how => {
@@ -333,9 +320,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       const callbackData = { ...kept, identifiers: [] };
 
       test('personal data: only what callbacks need is left, and then nothing', async () => {
-        const first = await accepted(receiptOf({}, ['main', 'us']));
-        const pinned = withPins(first, 'main', 2);
-        expect(await store.replace(pinned, { pins: { project: 'main', pins } })).toBe(true);
+        const { first, pinned } = await pinnedInMain();
         const lookedUp = { ...withLookUps(pinned, 'us', 2), revision: 3 };
         expect(await store.replace(lookedUp, { lookUps: [{ project: 'us', lookUps }] })).toBe(true);
         const end = { ...closed(lookedUp), revision: 4 };
@@ -351,9 +336,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
 
     describe('pins of a closed receipt', () => {
       test('kept for the verification: are read alone, replaced by what is left, and deleted', async () => {
-        const first = await accepted(receiptOf({}, ['main', 'us']));
-        const pinned = withPins(first, 'main', 2);
-        await store.replace(pinned, { pins: { project: 'main', pins } });
+        const { first, pinned } = await pinnedInMain();
         const both = { ...withPins(pinned, 'us', 2), revision: 3 };
         await store.replace(both, { pins: { project: 'us', pins } });
         const end = { ...closed(both), revision: 4 };
@@ -373,7 +356,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       test('accepted with a receipt: are stored with it, once', async () => {
         const receipt = withPins(receiptOf(), 'main', 2);
         expect(await store.accept(receipt, kept, { main: pins })).toMatchObject({ stored: true });
-        expect(await store.readPersonalData(receipt.id)).toEqual({ ...kept, pins: { main: pins }, lookUps: {} });
+        await expectData(receipt.id, { pins: { main: pins } });
         expect(await store.accept(receipt, kept, { main: pins.slice(1) })).toMatchObject({ stored: false });
         expect(await store.readPins(receipt.id)).toEqual({ main: pins });
       });
@@ -429,10 +412,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           await accepted(receiptOf({ id: `${at}-${platform}`, platform, nextAttemptAt: now + at }, projects));
       };
       const due = (select: SelectPartition, limit = 10) => store.due('erase', now + 5000, limit, select);
-      const platformIs =
-        (name: string): SelectPartition =>
-        part =>
-          part?.platform === name;
+      const isOfKetch: SelectPartition = part => part?.platform === 'ketch';
 
       test('without a selection: are all read, of any platform, oldest first', async () => {
         await waiting(['ketch', 'main'], ['manual', 'main'], ['ketch', 'us', 'main'], ['removed', 'gone'], ['bare']);
@@ -444,7 +424,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
 
       test('selection by platform: leaves out the others, and what is selected stays in order', async () => {
         await waiting(['ketch', 'main'], ['shopify', 'main'], ['generic', 'main'], ['ketch', 'main']);
-        expect(await due(platformIs('ketch'))).toEqual(['0-ketch', '3-ketch']);
+        expect(await due(isOfKetch)).toEqual(['0-ketch', '3-ketch']);
         expect(await due(part => part?.platform !== 'ketch')).toEqual(['1-shopify', '2-generic']);
         expect(await due(part => part?.platform !== 'ketch', 1)).toEqual(['1-shopify']);
         expect(await due(() => false)).toEqual([]);
@@ -476,7 +456,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           expect(await due(part => part !== undefined)).toEqual(['1-ketch']);
           const again = { action: 'retry' as const, at: now, actor: 'ada', reason: 'an error' };
           expect(await store.replace({ ...first, revision: 3, decisions: [decided, again] })).toBe(true);
-          expect(await due(platformIs('ketch'))).toEqual(['0-ketch', '1-ketch']);
+          expect(await due(isOfKetch)).toEqual(['0-ketch', '1-ketch']);
         },
       );
 
@@ -509,7 +489,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         await expect(store.read(first.id)).rejects.toThrow(unavailable);
         await expect(store.accept(receiptOf(), kept)).rejects.toThrow(unavailable);
         expect(await store.due('erase', now, 10)).toEqual([first.id]);
-        expect(await store.readPersonalData(first.id)).toEqual({ ...kept, pins: {}, lookUps: {} });
+        await expectData(first.id);
       });
     });
   });

@@ -19,7 +19,15 @@ import { countIgnored, errorReply, receive, withdraw } from '../../lambda/reques
 import { manualErasure, parseManualEvent } from '../../lambda/request/receive-manual.ts';
 import type { Services } from '../../lambda/services.ts';
 import { acceptPulled } from '../../lambda/sweep/pull-orders.ts';
-import { countedReservations, createHarness, type HarnessOptions, one, start } from '../support/harness.ts';
+import { failureOf } from '../support/failures.ts';
+import {
+  countedReservations,
+  createHarness,
+  type Harness,
+  type HarnessOptions,
+  one,
+  start,
+} from '../support/harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 
 const day = 86_400_000;
@@ -31,6 +39,8 @@ const erasureOf = (more: Partial<ErasureRequest> = {}): ErasureRequest => ({
   identities: [{ space: 'source_id', format: 'raw', value: 'crm-1' }],
   ...more,
 });
+
+const orders = (count: number) => Array.from({ length: count }, (_, at) => erasureOf({ reference: `order-${at}` }));
 
 function requestOf(erasure: Partial<ErasureRequest> = {}, platform: Partial<Platform> = {}): VerifiedRequest {
   return {
@@ -47,6 +57,20 @@ function accepting(options: HarnessOptions = {}) {
   const { services, lines } = harness;
   const accepted = (...request: Parameters<typeof requestOf>) => accept(requestOf(...request), services);
   return { harness, services, lines, accepted };
+}
+
+/** The store's `accept`, which takes a moment, and how often it ran: now, at most at once, and altogether. */
+function countedAccepts(store: Services['store']) {
+  const counts = { running: 0, most: 0, all: 0 };
+  const accept: typeof store.accept = async (...row) => {
+    counts.all += 1;
+    counts.running += 1;
+    counts.most = Math.max(counts.most, counts.running);
+    await new Promise(resolve => setImmediate(resolve));
+    counts.running -= 1;
+    return store.accept(...row);
+  };
+  return { accept, counts };
 }
 
 describe('receipt of an accepted request', () => {
@@ -215,33 +239,25 @@ test('withdrawal: is logged with its result', async () => {
 });
 
 describe('orders that were pulled', () => {
-  const orders = (count: number) => Array.from({ length: count }, (_, at) => erasureOf({ reference: `order-${at}` }));
+  const expectAlarm = ({ lines }: Harness, alarm: string, rule: string) =>
+    expect(lines.filter(line => line.alarm !== undefined)).toEqual([{ event: 'alarm', alarm, platform: 'shop', rule }]);
 
   test('many: at most 25 are stored at once, and each as a request without a reply', async () => {
-    let [running, most] = [0, 0];
-    const { services, harness } = accepting({
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          accept: async (...row) => {
-            running += 1;
-            most = Math.max(most, running);
-            await new Promise(resolve => setImmediate(resolve));
-            running -= 1;
-            return store.accept(...row);
-          },
-        },
-      }),
-    });
+    const { services, harness } = accepting();
+    const { accept, counts } = countedAccepts(services.store);
     const platform = { ...manual, responseMode: 'result' } as const;
-    await acceptPulled('shop', platform, { erase: orders(50), unreadable: ['rule', 'rule'] }, services);
-    expect(most).toBe(25);
+    await acceptPulled(
+      'shop',
+      platform,
+      { erase: orders(50), unreadable: ['rule', 'rule'] },
+      { ...services, store: { ...services.store, accept } },
+    );
+    expect(counts.most).toBe(25);
     const receipts = await harness.receipts();
     expect(receipts).toHaveLength(50);
     expect(receipts[0]).toMatchObject({ authentication: { scheme: 'pull', secret: 'current' }, claims: 0 });
     expect(receipts[0]).not.toHaveProperty('firstReply');
-    const alarms = harness.lines.filter(({ alarm }) => alarm !== undefined);
-    expect(alarms).toEqual([{ event: 'alarm', alarm: 'request-refused', platform: 'shop', rule: 'rule' }]);
+    expectAlarm(harness, 'request-refused', 'rule');
   });
 
   test('order with other identities: raises an alarm, and the others are stored', async () => {
@@ -252,9 +268,7 @@ describe('orders that were pulled', () => {
     const changed = { ...orders(1)[0]!, identities: [] };
     await page([changed, ...orders(2)]);
     expect(await harness.receipts()).toHaveLength(2);
-    const rule = 'this request id was used before with other identities';
-    const line = { event: 'alarm', alarm: 'payload-mismatch', platform: 'shop', rule };
-    expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([line]);
+    expectAlarm(harness, 'payload-mismatch', 'this request id was used before with other identities');
   });
 
   test('order that no receipt can hold: raises an alarm, and the others are stored', async () => {
@@ -263,9 +277,7 @@ describe('orders that were pulled', () => {
     const erase = [erasureOf({ reference: 'large', identifiers }), ...orders(1)];
     await acceptPulled('shop', manual, { erase, unreadable: [] }, services);
     expect(await harness.receipts()).toHaveLength(1);
-    const rule = 'identifiers: more than one request may contain';
-    const line = { event: 'alarm', alarm: 'request-refused', platform: 'shop', rule };
-    expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([line]);
+    expectAlarm(harness, 'request-refused', 'identifiers: more than one request may contain');
   });
 
   test('order that is still listed a day after it was closed: raises an alarm', async () => {
@@ -291,15 +303,15 @@ describe('orders that were pulled', () => {
 describe('request of a platform', () => {
   const wire: HttpRequest = { method: 'POST', path: '/webhooks/shop', headers: new Map(), rawBody: Buffer.from('') };
   const verify: Platform['verify'] = async () => ({ scheme: 'test', secret: 'current' });
-  const reply = { status: 200, headers: {}, body: '' };
+  const parsing = (parsed: object) => () =>
+    ({ ...parsed, reply: () => ({ status: 200, headers: {}, body: '' }) }) as never;
 
   function platformWith(more: Partial<Platform>, hasIgnored = false) {
     const { services, lines } = accepting();
     const platform: Platform = {
       ...manual,
       verify,
-      parse: () =>
-        ({ erase: [], unreadable: ['a', 'a', 'b'], violation: 'c', hasIgnored, reply: () => reply }) as never,
+      parse: parsing({ erase: [], unreadable: ['a', 'a', 'b'], violation: 'c', hasIgnored }),
       ...more,
     };
     const { isPullOnly: _, ...callable } = platform;
@@ -314,31 +326,18 @@ describe('request of a platform', () => {
   });
 
   test('nothing to do: is counted and raises no alarm', async () => {
-    const { lines, services } = platformWith({
-      parse: () => ({ erase: [], hasIgnored: true, reply: () => reply }) as never,
-    });
+    const { lines, services } = platformWith({ parse: parsing({ erase: [], hasIgnored: true }) });
     await receive(wire, services);
     expect(lines).toEqual([{ event: 'ignored', platform: 'shop' }]);
   });
 
   test('erasures: 25 are stored at once, each once, and without callbacks none is marked as told', async () => {
-    let [running, most, stored] = [0, 0, 0];
-    const erase = Array.from({ length: 50 }, (_, at) => erasureOf({ reference: `order-${at}` }));
-    const { services } = platformWith({ parse: () => ({ erase, reply: () => reply }) as never });
-    const store: Services['store'] = {
-      ...services.store,
-      accept: async (...row) => {
-        running += 1;
-        stored += 1;
-        most = Math.max(most, running);
-        await new Promise(resolve => setImmediate(resolve));
-        running -= 1;
-        return services.store.accept(...row);
-      },
-      replace: () => Promise.reject(new Error('nothing is written again')),
-    };
-    await receive(wire, { ...services, store });
-    expect([most, stored]).toEqual([25, 50]);
+    const erase = orders(50);
+    const { services } = platformWith({ parse: parsing({ erase }) });
+    const { accept, counts } = countedAccepts(services.store);
+    const replace = () => Promise.reject(new Error('nothing is written again'));
+    await receive(wire, { ...services, store: { ...services.store, accept, replace } });
+    expect(counts).toEqual({ running: 0, most: 25, all: 50 });
   });
 
   /** Erases so many persons at once, each by a look-up and a deletion, for a platform that waits for the result. */
@@ -348,8 +347,12 @@ describe('request of a platform', () => {
       const customer = harness.addCustomer({ source_id: `crm-${at}` });
       return erasureOf({ reference: `order-${at}`, identifiers: one('customer_id', customer) });
     });
-    const parse = () => ({ erase, reply: () => reply }) as never;
-    const { isPullOnly: _, ...callable } = { ...manual, responseMode: 'result', parse, verify } as const;
+    const { isPullOnly: _, ...callable } = {
+      ...manual,
+      responseMode: 'result',
+      parse: parsing({ erase }),
+      verify,
+    } as const;
     await receive(wire, { ...services, platforms: new Map([['shop', callable]]) });
     return harness.deleted().length;
   }
@@ -374,7 +377,7 @@ describe('request of a platform', () => {
   test('withdrawal of unknown requests: one is refused, and several raise an alarm each', async () => {
     const ids = ['a', 'b'].map(reference => ({ scope: '', reference }));
     const withdrawing = (count: number) =>
-      platformWith({ parse: () => ({ erase: [], withdraw: ids.slice(0, count), reply: () => reply }) as never });
+      platformWith({ parse: parsing({ erase: [], withdraw: ids.slice(0, count) }) });
     const rule = 'withdrawal: no such request';
     expect(await receive(wire, withdrawing(1).services).catch(String)).toContain(rule);
     const { lines, services } = withdrawing(2);
@@ -407,13 +410,7 @@ describe('request of a platform', () => {
 });
 
 test('event of an operator: the failure names the first wrong field, and a request has the terms of this service', () => {
-  const message = (event: unknown) => {
-    try {
-      return parseManualEvent(event);
-    } catch (thrown) {
-      return (thrown as Failure).message;
-    }
-  };
+  const message = (event: unknown) => failureOf(() => parseManualEvent(event)).message;
   expect(message(1)).toBe('event: is missing or not valid');
   expect(message({ manual: { action: 'preview', requests: [{ reference: uuid, identifiers: [] }, {}] } })).toBe(
     'manual.requests.0.identifiers: is missing or not valid',

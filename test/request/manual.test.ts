@@ -7,7 +7,7 @@ import type { ManualEvent, ManualReply } from '../../lambda/request/receive-manu
 import { parseSettings } from '../../lambda/settings.ts';
 import { webhookHandler } from '../../lambda/webhook.ts';
 import { contextWith, eventOf, invoke } from '../support/event.ts';
-import { countedReservations, createHarness, type HarnessOptions } from '../support/harness.ts';
+import { countedReservations, createHarness, type Harness, type HarnessOptions } from '../support/harness.ts';
 import { ketchHarness, ketchWire } from '../support/ketch.ts';
 
 const by = 'arn:aws:sts::123456789012:assumed-role/privacy/zoe';
@@ -46,6 +46,11 @@ function outcomes(reply: ManualReply): readonly string[] {
 
 function previewed(reply: ManualReply): readonly unknown[] {
   return 'previews' in reply ? reply.previews.map(({ projects }) => projects) : [];
+}
+
+async function expectAlarm({ receipts, lines }: Harness, alarm: string): Promise<void> {
+  const [receipt] = await receipts();
+  expect(lines).toContainEqual({ event: 'alarm', alarm, platform: 'manual', receipt: receipt?.id });
 }
 
 describe('request by hand', () => {
@@ -95,9 +100,7 @@ describe('request by hand', () => {
     expect(outcomes(await send({ action: 'erase', requests, by, reason }))).toEqual(['needs-review']);
     expect(harness.deleted()).toEqual([]);
     expect(harness.alarms()).toEqual(['needs-review']);
-    const [receipt] = await harness.receipts();
-    const alarm = { event: 'alarm', alarm: 'needs-review', platform: 'manual', receipt: receipt?.id };
-    expect(harness.lines).toContainEqual(alarm);
+    await expectAlarm(harness, 'needs-review');
   });
 
   test('more requests than requestsPerHour: are stored, and the platform manual is paused', async () => {
@@ -115,11 +118,8 @@ describe('request by hand', () => {
   test('pause and hold: nothing is deleted', async () => {
     const { harness, erase } = manualHarness();
     harness.addCustomer({ source_id: 'crm-1' });
-    await pause(
-      'platform:manual',
-      { actor: 'zoe', reason: 'a drill', at: harness.clock.now },
-      harness.services.control,
-    );
+    const why = { actor: 'zoe', reason: 'a drill', at: harness.clock.now };
+    await pause('platform:manual', why, harness.services.control);
     expect(outcomes(await erase('crm-1'))).toEqual(['in-progress']);
     const delayed = manualHarness({ limits: { delaySeconds: 60 } });
     delayed.harness.addCustomer({ source_id: 'crm-1' });
@@ -143,10 +143,8 @@ describe('request by hand', () => {
     const requests = [{ reference: idOf(1), identifiers: [{ kind: 'source_id', value: other }] }];
     await send({ action: 'accept', requests, by, reason });
     await harness.sweep(harness.clock.now + minute);
-    const [receipt] = await harness.receipts();
-    expect(receipt).toMatchObject({ state: 'not-identifiable' });
-    const alarm = { event: 'alarm', alarm: 'not-identifiable', platform: 'manual', receipt: receipt?.id };
-    expect(harness.lines).toContainEqual(alarm);
+    expect(await harness.receipts()).toMatchObject([{ state: 'not-identifiable' }]);
+    await expectAlarm(harness, 'not-identifiable');
   });
 
   test('store unavailable: is no result', async () => {
@@ -161,6 +159,8 @@ describe('request by hand', () => {
 });
 
 describe('preview of requests by hand', () => {
+  const unclear = (code: string) => [{ main: { kind: 'unclear', code } }];
+
   test('counts: matches in each project, and stores, logs and deletes nothing', async () => {
     const { harness, preview } = manualHarness({ projects: ['main', 'eu'] });
     harness.addCustomer({ source_id: 'crm-1' }, 'main');
@@ -180,22 +180,16 @@ describe('preview of requests by hand', () => {
     const { harness, send } = manualHarness({ limits: { customersPerRequest: 1 } });
     for (const source_id of ['crm-1', 'crm-2']) harness.addCustomer({ source_id, email: 'shared@example.com' });
     const requests = [{ reference: idOf(1), identifiers: [{ kind: 'email', value: 'shared@example.com' }] }];
-    expect(previewed(await send({ action: 'preview', requests }))).toEqual([
-      { main: { kind: 'unclear', code: 'too-many-matches' } },
-    ]);
+    expect(previewed(await send({ action: 'preview', requests }))).toEqual(unclear('too-many-matches'));
     harness.addCustomer({ source_id: 'crm-held', email: 'held@example.com' });
     const hold = (await harness.services.pseudonymizer()).subject({ kind: 'email', value: 'held@example.com' });
     const terms = { kind: 'email', until: harness.clock.now + 86_400_000, actor: 'ada', reason: 'a lawsuit' };
     await setLegalHold({ id: hold, at: harness.clock.now, ...terms }, harness.services.control);
     const held = [{ reference: idOf(3), identifiers: [{ kind: 'source_id', value: 'crm-held' }] }];
-    expect(previewed(await send({ action: 'preview', requests: held }))).toEqual([
-      { main: { kind: 'unclear', code: 'legal-hold' } },
-    ]);
+    expect(previewed(await send({ action: 'preview', requests: held }))).toEqual(unclear('legal-hold'));
     const upper = harness.addCustomer({ source_id: 'CRM-9' });
     const byId = [{ reference: idOf(2), identifiers: [{ kind: 'source_id', value: upper }] }];
-    expect(previewed(await send({ action: 'preview', requests: byId }))).toEqual([
-      { main: { kind: 'unclear', code: 'not-identifiable' } },
-    ]);
+    expect(previewed(await send({ action: 'preview', requests: byId }))).toEqual(unclear('not-identifiable'));
   });
 
   test('customer created later: is said so', async () => {
@@ -206,11 +200,8 @@ describe('preview of requests by hand', () => {
   });
 
   test('burst: is left for platforms, which wait for a reply', async () => {
-    const wait = async (ms: number) => {
-      harness.clock.now += ms;
-    };
     const limit = { calls: 60, periodSeconds: 60 };
-    const { harness, preview } = manualHarness({ project: { callsPerMinute: 60 }, limit, change: () => ({ wait }) });
+    const { harness, preview } = manualHarness({ project: { callsPerMinute: 60 }, limit, waitsOnClock: true });
     const startedAt = harness.clock.now;
     expect(previewed(await preview('crm-1', 'crm-2'))).toHaveLength(2);
     expect(harness.clock.now).toBeGreaterThan(startedAt + 1000);
@@ -225,19 +216,17 @@ describe('preview of requests by hand', () => {
     expect([harness.sent.length, writes()]).toEqual([2, 1]);
     harness.intercept = (call, pass) =>
       call.url.pathname.endsWith('crm-2') ? { kind: 'answer', status: 400, headers: {}, body: '{}' } : pass();
-    expect(previewed(await send({ action: 'preview', requests }))).toEqual([
-      { main: { kind: 'unclear', code: 'voucherify-400' } },
-    ]);
+    expect(previewed(await send({ action: 'preview', requests }))).toEqual(unclear('voucherify-400'));
   });
 
   test('refused look-up, and a share that is too small for a look-up: are unclear', async () => {
     const { harness, preview } = manualHarness();
     harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
-    expect(previewed(await preview('crm-1'))).toEqual([{ main: { kind: 'unclear', code: 'voucherify-400' } }]);
+    expect(previewed(await preview('crm-1'))).toEqual(unclear('voucherify-400'));
     const small = { main: { baseUrl: 'https://api.voucherify.io', callsPerMinute: 1, quotaShare: 0.5 } };
     const settings = parseSettings(JSON.stringify({ projects: small, platforms: {} }), 'local');
     const slow = manualHarness({ change: () => ({ settings }) });
-    expect(previewed(await slow.preview('crm-1'))).toEqual([{ main: { kind: 'unclear', code: 'quota-too-small' } }]);
+    expect(previewed(await slow.preview('crm-1'))).toEqual(unclear('quota-too-small'));
   });
 
   test('rate limit and outage: what is not looked up is said, and within the quota', async () => {
@@ -324,10 +313,8 @@ describe('event of a request by hand', () => {
     ['beside a method', { httpMethod: 'POST', manual: valid }],
   ])('%s of an HTTP request: is 404, and nothing is read or stored', async (_, event) => {
     const harness = ketchHarness();
-    const answer = await invoke(
-      webhookHandler(() => harness.services),
-      event as GatewayEvent,
-    );
+    const handler = webhookHandler(() => harness.services);
+    const answer = await invoke(handler, event as GatewayEvent);
     expect(answer).toMatchObject({ status: 404, json: { error: { code: 'not-found' } } });
     expect(await harness.receipts()).toEqual([]);
     expect(harness.sandbox.calls()).toEqual([]);

@@ -18,11 +18,7 @@ function withCallback(request: object = {}): Wire {
 }
 
 const inProgress = { status: 200, json: { response: { status: 'in_progress' } } };
-const unavailable = {
-  status: 503,
-  headers: { 'retry-after': '60' },
-  json: { error: { status: 'unavailable' } },
-};
+const unavailable = { status: 503, headers: { 'retry-after': '60' }, json: { error: { status: 'unavailable' } } };
 
 /** A harness whose Voucherify is down. */
 function downHarness(options: Partial<HarnessOptions> = {}): Harness {
@@ -38,10 +34,7 @@ async function receiptOf(harness: Harness): Promise<Receipt> {
   return receipt!;
 }
 
-async function sweepLater(harness: Harness, ms = 3_600_000): Promise<void> {
-  harness.clock.now += ms;
-  await harness.sweep();
-}
+const sweepLater = (harness: Harness, ms = 3_600_000) => harness.sweep(harness.clock.now + ms);
 
 const request = { ...requestOf({}), path: '/webhooks/steps' };
 const erasure: ErasureRequest = {
@@ -63,12 +56,17 @@ function repliesWith(steps: string[]): ParsedRequest['reply'] {
   };
 }
 
-/** A platform that records each of its steps; `change` replaces one. */
-function recordingPlatform(steps: string[], change: Partial<Platform> = {}): Platform {
-  const recorded = <T>(step: string, result: T) => {
+/** A function that records a step and returns its result. */
+function recordingIn(steps: string[]) {
+  return <T>(step: string, result: T) => {
     steps.push(step);
     return result;
   };
+}
+
+/** A platform that records each of its steps; `change` replaces one. */
+function recordingPlatform(steps: string[], change: Partial<Platform> = {}): Platform {
+  const recorded = recordingIn(steps);
   return {
     responseMode: 'result',
     callbackOrigins: [],
@@ -83,30 +81,20 @@ function recordingPlatform(steps: string[], change: Partial<Platform> = {}): Pla
 }
 
 /** Parts whose ports must not be touched, but those that `use` names. */
-async function partsFor(platform: Platform, use: (services: Services) => Partial<Services> = () => ({})) {
-  const harness = createHarness({ platforms: {}, secrets: {} });
+function partsFor(platform: Platform, use: (services: Services) => Partial<Services> = () => ({})) {
+  const { services } = createHarness({ platforms: {}, secrets: {} });
   const { ports, calls } = forbiddenAdapters();
-  const services: Services = {
-    ...harness.services,
-    ...ports,
-    platforms: new Map([['steps', platform]]),
-    ...use(harness.services),
-  };
-  return { services, calls };
+  return { services: { ...services, ...ports, platforms: new Map([['steps', platform]]), ...use(services) }, calls };
 }
 
-const thrownBy = (work: Promise<unknown>) =>
-  work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
+const thrownBy = (work: Promise<unknown>) => work.then(() => undefined).catch((thrown: unknown) => thrown);
 
 describe('before authentication', () => {
   test('refused caller: nothing is read, looked up, written or sent', async () => {
     const steps: string[] = [];
     const refusal = new Failure('forbidden', 'no');
     const platform = recordingPlatform(steps, { verify: () => Promise.reject(refusal) });
-    const { services, calls } = await partsFor(platform);
+    const { services, calls } = partsFor(platform);
     expect(await thrownBy(receive(request, services))).toBe(refusal);
     expect(refusal.verified).toBe(false);
     expect(steps).toEqual([]);
@@ -127,7 +115,7 @@ describe('before authentication', () => {
       asked.push(name);
       return 'the text';
     };
-    const { services, calls } = await partsFor(platform, () => ({ readSecret }));
+    const { services, calls } = partsFor(platform, () => ({ readSecret }));
     await thrownBy(receive(request, services));
     expect(asked).toEqual(['erasure/platform/steps']);
     expect(calls()).toEqual([]);
@@ -138,7 +126,7 @@ describe('before authentication', () => {
     ['another method', { method: 'GET' }, 'method-not-allowed'],
   ])('%s: is refused before its credentials are checked', async (_, change, code) => {
     const steps: string[] = [];
-    const { services, calls } = await partsFor(recordingPlatform(steps));
+    const { services, calls } = partsFor(recordingPlatform(steps));
     expect(await thrownBy(receive({ ...request, ...change }, services))).toMatchObject({ code, verified: false });
     expect(steps).toEqual([]);
     expect(calls()).toEqual([]);
@@ -153,7 +141,7 @@ describe('after authentication', () => {
         throw new Failure('invalid', 'why', { headers: { 'X-Why': 'so' } });
       },
     });
-    const { services, calls } = await partsFor(platform);
+    const { services, calls } = partsFor(platform);
     expect(await thrownBy(receive(request, services))).toMatchObject({
       code: 'invalid',
       message: 'why',
@@ -171,7 +159,7 @@ describe('after authentication', () => {
   ])('%s: gets a reply and touches nothing', async (_, reading) => {
     const steps: string[] = [];
     const parse = () => ({ ...reading, reply: repliesWith(steps) });
-    const { services, calls } = await partsFor(recordingPlatform(steps, { parse }));
+    const { services, calls } = partsFor(recordingPlatform(steps, { parse }));
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '[]' });
     expect(steps).toEqual(['verify', 'answer']);
     expect(calls()).toEqual([]);
@@ -180,7 +168,7 @@ describe('after authentication', () => {
   test('failed store: no reply says accepted, and nothing is looked up', async () => {
     const steps: string[] = [];
     const refusal = new Failure('unavailable', 'down', { alarm: 'store-unavailable' });
-    const { services, calls } = await partsFor(recordingPlatform(steps), ({ store, pseudonymizer }) => ({
+    const { services, calls } = partsFor(recordingPlatform(steps), ({ store, pseudonymizer }) => ({
       pseudonymizer,
       store: { ...store, accept: () => Promise.reject(refusal) },
     }));
@@ -211,10 +199,7 @@ describe('after authentication', () => {
 
   test('erasure: is stored, then looked up, then answered', async () => {
     const steps: string[] = [];
-    const noted = <T>(step: string, result: T) => {
-      steps.push(step);
-      return result;
-    };
+    const noted = recordingIn(steps);
     const harness = createHarness({
       platforms: {},
       secrets: {},
@@ -265,13 +250,8 @@ describe('repeated request', () => {
     const harness = ketchHarness();
     const first = await harness.send(withCallback());
     harness.clock.now += 5000;
-    const other = {
-      callbacks: [],
-      subject: { email: 'x@example.com' },
-      submittedTimestamp: 1,
-      dueTimestamp: 2,
-      property: 'x',
-    };
+    const times = { submittedTimestamp: 1, dueTimestamp: 2 };
+    const other = { callbacks: [], subject: { email: 'x@example.com' }, property: 'x', ...times };
     const again = await harness.send(withCallback(other));
     expect(again).toMatchObject({ status: 200 });
     expect(again.text).toBe(first.text);
@@ -415,20 +395,18 @@ describe('postponed request', () => {
   });
 });
 
-describe('first attempt of the sweep', () => {
-  test('time: is after the attempt of the request path must have ended', async () => {
-    const stored: Receipt[] = [];
-    const harness = downHarness({
-      limits: { answerBudgetMs: 5000 },
-      ...changedStore(store => ({
-        accept: (receipt, kept) => {
-          stored.push(receipt);
-          return store.accept(receipt, kept);
-        },
-      })),
-    });
-    await harness.send(withCallback());
-    const nextAttemptAt = harness.clock.now + 5000 + 7000;
-    expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, answeredInProgress: false }]);
+test('first attempt of the sweep, time: is after the attempt of the request path must have ended', async () => {
+  const stored: Receipt[] = [];
+  const harness = downHarness({
+    limits: { answerBudgetMs: 5000 },
+    ...changedStore(store => ({
+      accept: (receipt, kept) => {
+        stored.push(receipt);
+        return store.accept(receipt, kept);
+      },
+    })),
   });
+  await harness.send(withCallback());
+  const nextAttemptAt = harness.clock.now + 5000 + 7000;
+  expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, answeredInProgress: false }]);
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { pause, resume } from '../../lambda/control/pauses.ts';
 import type { Adapters } from '../../lambda/services.ts';
 import { segmentWire } from '../platforms/segment-messages.ts';
-import { createHarness, fixtureTime, type Harness } from '../support/harness.ts';
+import { changedStore, createHarness, fixtureTime, type Harness } from '../support/harness.ts';
 import {
   account,
   addPerson,
@@ -44,13 +44,8 @@ async function askFor(harness: Harness, count: number, from = 0): Promise<readon
   return words;
 }
 
-function completed(count: number): readonly string[] {
-  return Array.from({ length: count }, () => 'completed');
-}
-
-function inProgress(count: number): readonly string[] {
-  return Array.from({ length: count }, () => 'in_progress');
-}
+const completed = (count: number) => Array<string>(count).fill('completed');
+const inProgress = (count: number) => Array<string>(count).fill('in_progress');
 
 describe('requests of one platform in an hour', () => {
   test('over the limit: pauses the platform and raises one alarm', async () => {
@@ -71,14 +66,12 @@ describe('requests of one platform in an hour', () => {
     const harness = ketchHarness({ limits });
     await askFor(harness, 3 * most);
     for (let waited = 0; waited < 10; waited += 1) {
-      harness.clock.now += hour;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + hour);
     }
     expect(harness.sandbox.deletions()).toHaveLength(most);
     expect(harness.alarms()).toEqual([paused]);
     await resumeKetch(harness);
-    harness.clock.now += hour;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + hour);
     expect(await receiptStates(harness)).toEqual(Array.from({ length: 3 * most }, () => 'erased'));
     expect(harness.sandbox.deletions()).toHaveLength(3 * most);
     expect(harness.alarms()).toEqual([paused]);
@@ -107,8 +100,7 @@ describe('requests of one platform in an hour', () => {
     const unreadable = ({ control }: Adapters) => ({ control: { ...control, count: async () => Number.NaN } });
     const harness = ketchHarness({ limits, change: unreadable });
     expect(await askFor(harness, 1)).toEqual(inProgress(1));
-    harness.clock.now += hour;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + hour);
     expect(harness.sandbox.deletions()).toEqual([]);
     expect(harness.alarms()).toEqual([paused]);
   });
@@ -175,10 +167,8 @@ describe('calls reserved while the request is stored', () => {
 
   test('project with OAuth: no token is requested before the receipt is stored', async () => {
     const harness = ketchHarness({
-      change: ({ store, settings }) => ({
-        store: { ...store, accept: () => Promise.reject(new Error('the store is down')) },
-        settings: { ...settings, projects: { main: { ...settings.projects['main']!, auth: 'oauth' } } },
-      }),
+      project: { auth: 'oauth' },
+      ...changedStore(() => ({ accept: () => Promise.reject(new Error('the store is down')) })),
     });
     await harness.send(ketchWire());
     expect(harness.sandbox.calls()).toEqual([]);
@@ -191,8 +181,7 @@ describe('unavailable count', () => {
     const harness = ketchHarness({ limits, change: () => ({ control }) });
     expect(await askFor(harness, 1)).toEqual(inProgress(1));
     expect(callKinds(harness)).toEqual(['get']);
-    harness.clock.now += hour;
-    expect(await harness.sweep()).toMatchObject({ closed: 1 });
+    expect(await harness.sweep(harness.clock.now + hour)).toMatchObject({ closed: 1 });
   });
 
   test('request that is counted late: deletes nobody before its count is known', async () => {
@@ -289,14 +278,12 @@ describe('platform resumed within the hour', () => {
   });
 });
 
-describe('existing pause', () => {
-  test('limit exceeded: adds no pause and no alarm', async () => {
-    const harness = ketchHarness({ limits });
-    await pause('all', why(harness), harness.services.control);
-    expect(await askFor(harness, 3 * most)).toEqual(inProgress(3 * most));
-    expect(harness.alarms()).toEqual([]);
-    await resume('all', why(harness), harness.services.control);
-    expect(await askFor(harness, 1, 100)).toEqual(inProgress(1));
-    expect(harness.alarms()).toEqual([paused]);
-  });
+test('existing pause, limit exceeded: adds no pause and no alarm', async () => {
+  const harness = ketchHarness({ limits });
+  await pause('all', why(harness), harness.services.control);
+  expect(await askFor(harness, 3 * most)).toEqual(inProgress(3 * most));
+  expect(harness.alarms()).toEqual([]);
+  await resume('all', why(harness), harness.services.control);
+  expect(await askFor(harness, 1, 100)).toEqual(inProgress(1));
+  expect(harness.alarms()).toEqual([paused]);
 });

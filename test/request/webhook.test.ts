@@ -131,12 +131,10 @@ describe('path', () => {
   });
 });
 
-describe('deployed handler', () => {
-  test('missing environment: throws without any value', async () => {
-    await expect(handler(eventOf(ketchWire()), contextWith(600_000))).rejects.toThrow(
-      /^environment: SETTINGS_JSON, SECRET_ARNS, .* missing or unreadable$/,
-    );
-  });
+test('deployed handler, missing environment: throws without any value', async () => {
+  await expect(handler(eventOf(ketchWire()), contextWith(600_000))).rejects.toThrow(
+    /^environment: SETTINGS_JSON, SECRET_ARNS, .* missing or unreadable$/,
+  );
 });
 
 describe('unexpected error', () => {
@@ -176,23 +174,21 @@ describe('unexpected error', () => {
   });
 });
 
-describe('time-out', () => {
-  test('end of the function’s time: the reply is sent before it', async () => {
-    let end = (): void => undefined;
-    const never = new Promise<never>((_, reject) => {
-      end = () => reject(new Error('too late'));
-    });
-    const harness = ketchHarness({ change: ({ store }) => ({ store: { ...store, accept: () => never } }) });
-    const answer = await invoke(
-      webhookHandler(() => harness.services),
-      eventOf(ketchWire()),
-      510,
-    );
-    expect(answer).toMatchObject({
-      status: 503,
-      headers: { 'retry-after': '60' },
-      json: { kind: 'Error', error: { code: 503, message: 'out of time' } },
-    });
-    end();
+test('time-out: the reply is sent before the end of the function’s time', async () => {
+  let end = (): void => undefined;
+  const never = new Promise<never>((_, reject) => {
+    end = () => reject(new Error('too late'));
   });
+  const harness = ketchHarness({ change: ({ store }) => ({ store: { ...store, accept: () => never } }) });
+  const answer = await invoke(
+    webhookHandler(() => harness.services),
+    eventOf(ketchWire()),
+    510,
+  );
+  expect(answer).toMatchObject({
+    status: 503,
+    headers: { 'retry-after': '60' },
+    json: { kind: 'Error', error: { code: 503, message: 'out of time' } },
+  });
+  end();
 });

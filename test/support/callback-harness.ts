@@ -61,8 +61,7 @@ export async function harnessWithCallbacks(
     receipt,
     isKept: async () => (await harness.services.store.readPersonalData((await receipt()).id)) !== undefined,
     sweepAfter: async ms => {
-      harness.clock.now += ms;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + ms);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { expect, onTestFinished } from 'vitest';
 import type { Adapters } from '../../lambda/services.ts';
 
 export interface Forbidden<T> {
@@ -17,6 +18,13 @@ export function forbidden<T extends object>(name: string): Forbidden<T> {
     get: (_, member) => (member === 'then' || typeof member === 'symbol' ? undefined : refuse(`${name}.${member}`)),
   });
   return { port: port as unknown as T, calls };
+}
+
+/** Options of a harness whose store must not be called, which is asserted when the test ends. */
+export function untouchedStore(): { readonly change: () => Pick<Adapters, 'store'> } {
+  const { port, calls } = forbidden<Adapters['store']>('store');
+  onTestFinished(() => expect(calls).toEqual([]));
+  return { change: () => ({ store: port }) };
 }
 
 /** Returns the adapters to other services; `calls` returns the names of what was called. */

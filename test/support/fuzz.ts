@@ -13,3 +13,10 @@ export function holds<Ts>(property: fc.IProperty<Ts>): void {
 export function eventuallyHolds<Ts>(property: fc.IAsyncProperty<Ts>): Promise<void> {
   return fc.assert(property, { seed, numRuns: Math.ceil(numRuns / 3) });
 }
+
+/** A text or bytes with one bit changed. */
+export function flipped(text: string | Uint8Array, bit: number): Buffer {
+  const bytes = Buffer.from(text);
+  bytes[(bit >> 3) % bytes.length]! ^= 1 << (bit & 7);
+  return bytes;
+}

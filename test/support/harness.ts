@@ -41,6 +41,7 @@ export interface HarnessOptions {
   /** Secrets that replace the default ones, by their name in the design. */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly at?: number;
+  /** Customers of the first project, created long ago unless they say otherwise. */
   readonly customers?: readonly SandboxCustomer[];
   /** The rate limit of the sandbox; practically none by default. */
   readonly limit?: { readonly calls: number; readonly periodSeconds: number };
@@ -51,6 +52,8 @@ export interface HarnessOptions {
   /** The store's file. */
   readonly file?: string;
   readonly random?: () => number;
+  /** Whether a wait moves the clock; by default it takes no time. */
+  readonly waitsOnClock?: boolean;
   /** Replaces adapters. */
   readonly change?: (adapters: Adapters) => Partial<Adapters>;
 }
@@ -108,7 +111,7 @@ export interface Harness {
   close(): void;
 }
 
-const longAgo = '2025-01-01T00:00:00.000Z';
+const createdLongAgo = (customer: SandboxCustomer) => ({ created_at: '2025-01-01T00:00:00.000Z', ...customer });
 /** Signs the events of every project. */
 export const eventSecret = 'event-secret-of-the-tests-1a2b3c';
 const pepper = 'pepper-of-the-tests-with-more-than-43-characters';
@@ -129,7 +132,7 @@ export function openHarness(options: HarnessOptions = {}): Harness {
   const clock = { now: options.at ?? (platforms === undefined ? start : fixtureTime) };
   const now = () => clock.now;
   const keys = projects.map(project => ({ project, appId: `app-${project}`, appToken: `token-${project}` }));
-  const seed = options.customers ?? (platforms === undefined ? [] : seededCustomers);
+  const seed = options.customers?.map(createdLongAgo) ?? (platforms === undefined ? [] : seededCustomers);
   const limit = options.limit ?? { calls: plenty, periodSeconds: 60 };
   const sandbox = openSandbox({ now, keys, seed, limit, random: countingIds(), shownMs: options.shownMs ?? 0 });
   const store = openSqliteStore(file);
@@ -154,7 +157,9 @@ export function openHarness(options: HarnessOptions = {}): Harness {
     sendCallback: platforms === undefined ? async () => notConnected : http,
     now,
     random,
-    wait: async () => undefined,
+    wait: async ms => {
+      if (options.waitsOnClock === true) clock.now += ms;
+    },
     log: line => {
       lines.push(line);
       writeText(line);
@@ -170,8 +175,7 @@ export function openHarness(options: HarnessOptions = {}): Harness {
     ...{ clock, services, sandbox, store, secrets, logText, lines, sent, intercept: undefined },
     alarms: () => lines.flatMap(line => line.alarm ?? []),
     deleted: () => sandbox.deletions().map(deletion => deletion.customerId),
-    addCustomer: (customer, project = projects[0] ?? '') =>
-      sandbox.register({ created_at: longAgo, ...customer }, project),
+    addCustomer: (customer, project = projects[0] ?? '') => sandbox.register(createdLongAgo(customer), project),
     accept: async (identifiers, facts = {}) => {
       receipts += 1;
       const receipt = newReceipt(`receipt-${receipts}`, projects, clock.now, identifiers, facts);
@@ -319,6 +323,18 @@ export function sandboxResult(sandbox: Sandbox, { method, url, headers, body = '
     const code = error.outage === 'hang' ? 'timed-out' : 'connection-lost';
     return { kind: 'no-answer', code, mayHaveExecuted: true };
   }
+}
+
+/** What a receipt in review has. */
+export function inReview(reason: string, main?: object) {
+  return { state: 'needs-review', reason, ...(main && { projects: { main } }) };
+}
+
+/** Adds a key of a project to the sandbox, and stores it as that of the project `main`. */
+export function replaceKey({ sandbox, secrets }: Harness, project = 'main', appId = 'app-new'): void {
+  const key = { appId, appToken: `token-of-${appId}` };
+  sandbox.addKey({ ...key, project });
+  secrets['erasure/voucherify/main'] = JSON.stringify(key);
 }
 
 export function one(kind: IdentifierKind, value: string): readonly Identifier[] {

@@ -79,8 +79,7 @@ export function createFaultyHarness(
     const fault = calls.shift() ?? 'none';
     act(fault);
     if (fault === 'swept-meanwhile') {
-      harness.clock.now += 61_000;
-      await harness.sweep();
+      await harness.sweep(harness.clock.now + 61_000);
     }
     return answered(fault, method, pass);
   };

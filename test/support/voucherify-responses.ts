@@ -11,6 +11,11 @@ export function response(status: number, body: unknown, headers: Response['heade
   return { kind: 'answer', status, headers, body: text };
 }
 
+/** A call whose connection was lost, before or after it was executed. */
+export function lost(mayHaveExecuted: boolean): HttpResult {
+  return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted };
+}
+
 /** The outcome of a call with this response. */
 export function outcome(status: number, body: unknown, headers: Response['headers'] = {}): CallResult['outcome'] {
   return classify(response(status, body, headers), now).outcome;

@@ -61,8 +61,7 @@ describe('signed callback', () => {
     harness.sandbox.outage(undefined);
     const secret = harness.secrets['erasure/platform/generic'] ?? '';
     harness.secrets['erasure/platform/generic'] = 'REPLACE_ME';
-    harness.clock.now += hour;
-    expect(await harness.sweep()).toMatchObject({ closed: 1, failed: 0, delivered: 0 });
+    expect(await harness.sweep(harness.clock.now + hour)).toMatchObject({ closed: 1, failed: 0, delivered: 0 });
     expect(harness.lines.find(({ alarm }) => alarm === 'secret-unusable')).toMatchObject({
       event: 'callback',
       platform: 'generic',
@@ -70,8 +69,7 @@ describe('signed callback', () => {
     });
     expect(calls).toEqual([]);
     harness.secrets['erasure/platform/generic'] = secret;
-    harness.clock.now += hour;
-    expect(await harness.sweep()).toMatchObject({ failed: 0, delivered: 1 });
+    expect(await harness.sweep(harness.clock.now + hour)).toMatchObject({ failed: 0, delivered: 1 });
     expect(calls).toHaveLength(1);
     expect(calls[0]?.headers).toMatchObject({ 'webhook-signature': expect.stringMatching(/^v1,/) });
   });
@@ -126,8 +124,7 @@ test('lost callback addresses: raise an alarm and do not count as delivered', as
   open.called.answer = () => response(503);
   await open.sweepAfter(hour);
   missing = true;
-  open.harness.clock.now += hour;
-  expect(await open.harness.sweep()).toMatchObject({ delivered: 0 });
+  expect(await open.harness.sweep(open.harness.clock.now + hour)).toMatchObject({ delivered: 0 });
   expect(open.harness.alarms()).toEqual(['callback-abandoned']);
   expect(await open.receipt()).toMatchObject({ state: 'erased' });
   expect(await open.receipt()).not.toHaveProperty('queue');

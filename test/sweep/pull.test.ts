@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type PauseScope, pause } from '../../lambda/control/pauses.ts';
 import { createCallbackClient } from '../../lambda/io/public-address.ts';
-import { createHarness, fixtureTime, type Harness, type HarnessOptions } from '../support/harness.ts';
-import {
-  type ListingPlatform,
-  type ReceivedCall,
-  type ServedReply,
-  serveListing,
-} from '../support/listing-platform.ts';
+import { changedStore, createHarness, fixtureTime, type Harness, type HarnessOptions } from '../support/harness.ts';
+import { type ReceivedCall, type ServedReply, serveListing } from '../support/listing-platform.ts';
 import { closeServersAfterEach } from '../support/loopback-servers.ts';
 
 closeServersAfterEach();
@@ -48,17 +43,9 @@ class OrderList {
   }
 }
 
-interface Setup {
-  readonly list: OrderList;
-  readonly platform: ListingPlatform;
-  readonly harness: Harness;
-}
+type Options = Partial<HarnessOptions> & { section?: object; pull?: object };
 
-async function setUp({
-  section = {},
-  pull = {},
-  ...options
-}: Partial<HarnessOptions> & { section?: object; pull?: object } = {}): Promise<Setup> {
+async function setUp({ section = {}, pull = {}, ...options }: Options = {}) {
   const list = new OrderList();
   const platform = await serveListing(call => list.reply(call));
   const harness = createHarness({
@@ -98,13 +85,10 @@ function sectionFor(origin: string, pull: object = {}) {
 }
 
 /** Sweeps after some time: what is due is pulled, erased and reported. */
-async function sweepAfter({ harness }: Setup, ms: number): Promise<void> {
-  harness.clock.now += ms;
-  await harness.sweep();
-}
+const sweepAfter = (harness: Harness, ms: number) => harness.sweep(harness.clock.now + ms);
 
-async function sweepFor(setup: Setup, minutes: number): Promise<void> {
-  for (let passed = 0; passed < minutes; passed += 1) await sweepAfter(setup, minute);
+async function sweepFor(harness: Harness, minutes: number): Promise<void> {
+  for (let passed = 0; passed < minutes; passed += 1) await sweepAfter(harness, minute);
 }
 
 const person = (harness: Harness, name: string) =>
@@ -113,37 +97,26 @@ const orderOf = (name: string): Order => ({ id: `order-${name}`, email: `${name}
 
 describe('pull', () => {
   test('open orders: become receipts, are erased, and are completed at the platform', async () => {
-    const setup = await setUp({ customers: [] });
-    const { list, platform, harness } = setup;
+    const { list, platform, harness } = await setUp({ customers: [] });
     const ids = ['ann', 'bob', 'cem'].map(name => person(harness, name));
     list.open.push(...['ann', 'bob', 'cem', 'nobody'].map(orderOf));
-    await sweepFor(setup, 3);
+    await sweepFor(harness, 3);
     expect(harness.deleted().toSorted()).toEqual(ids.toSorted());
-    expect(list.told).toEqual({
-      'order-ann': { done: true },
-      'order-bob': { done: true },
-      'order-cem': { done: true },
-      'order-nobody': { done: true },
-    });
-    expect((await harness.receipts()).map(({ state }) => state).toSorted()).toEqual([
-      'erased',
-      'erased',
-      'erased',
-      'no-match',
-    ]);
-    expect(platform.calls.slice(0, 3).map(({ query }) => query)).toEqual(
-      ['0', '1', '2'].map(page => ({ open: 'yes', page })),
-    );
+    const orders = ['ann', 'bob', 'cem', 'nobody'].map(name => [`order-${name}`, { done: true }]);
+    expect(list.told).toEqual(Object.fromEntries(orders));
+    const states = (await harness.receipts()).map(({ state }) => state);
+    expect(states.toSorted()).toEqual(['erased', 'erased', 'erased', 'no-match']);
+    const pages = ['0', '1', '2'].map(page => ({ open: 'yes', page }));
+    expect(platform.calls.slice(0, 3).map(({ query }) => query)).toEqual(pages);
     expect(harness.alarms()).toEqual([]);
   });
 
   test('order that stays listed: is one receipt and one erasure', async () => {
-    const setup = await setUp({ customers: [] });
-    const { list, harness } = setup;
+    const { list, harness } = await setUp({ customers: [] });
     const id = person(harness, 'ann');
     list.open.push(orderOf('ann'), orderOf('ann'));
     list.fault = () => ({ status: 200, body: { orders: list.open.length > 0 ? [orderOf('ann')] : [] } });
-    for (let pulls = 0; pulls < 5; pulls += 1) await sweepAfter(setup, 15 * minute);
+    for (let pulls = 0; pulls < 5; pulls += 1) await sweepAfter(harness, 15 * minute);
     expect(await harness.receipts()).toHaveLength(1);
     expect(harness.deleted()).toEqual([id]);
   });
@@ -156,16 +129,15 @@ describe('pull', () => {
 
   test('interval: the platform is asked every 15 minutes', async () => {
     const setup = await setUp();
-    await sweepFor(setup, 31);
+    await sweepFor(setup.harness, 31);
     expect(setup.platform.paths('GET')).toHaveLength(3);
   });
 
   test('customer created after the order: is not deleted', async () => {
-    const setup = await setUp({ customers: [] });
-    const { list, harness } = setup;
+    const { list, harness } = await setUp({ customers: [] });
     harness.addCustomer({ source_id: 'ann', email: 'ann@example.com', created_at: '2026-01-10T00:00:00Z' });
     list.open.push({ ...orderOf('ann'), at: '2026-01-09T00:00:00Z' });
-    await sweepFor(setup, 3);
+    await sweepFor(harness, 3);
     expect(harness.deleted()).toEqual([]);
     expect((await harness.receipts()).map(({ state }) => state)).toEqual(['created-later']);
   });
@@ -173,7 +145,7 @@ describe('pull', () => {
   test('order that no rule erases: is ignored and not stored', async () => {
     const setup = await setUp();
     setup.list.open.push({ ...orderOf('ann'), kind: 'access' });
-    await sweepFor(setup, 3);
+    await sweepFor(setup.harness, 3);
     expect(await setup.harness.receipts()).toEqual([]);
     expect(setup.harness.alarms()).toEqual([]);
   });
@@ -188,17 +160,16 @@ describe('pull: limits', () => {
       person(harness, 'ann');
       list.open.push(orderOf('ann'));
       await pause(scope, { actor: 'ada', reason: 'test', at: fixtureTime }, harness.services.control);
-      await sweepFor(setup, 3);
+      await sweepFor(harness, 3);
       expect((await harness.receipts()).map(({ state }) => state)).toEqual(['open']);
       expect(harness.deleted()).toEqual([]);
     },
   );
 
   test('more orders than requestsPerHour: all are stored, and the platform is paused', async () => {
-    const setup = await setUp({ customers: [], limits: { requestsPerHour: 2 } });
-    const { list, harness } = setup;
+    const { list, harness } = await setUp({ customers: [], limits: { requestsPerHour: 2 } });
     list.open.push(...['ann', 'bob', 'cem'].map(orderOf));
-    await sweepAfter(setup, minute);
+    await sweepAfter(harness, minute);
     expect(await harness.receipts()).toHaveLength(3);
     expect(harness.alarms()).toEqual(['platform-paused']);
   });
@@ -206,11 +177,10 @@ describe('pull: limits', () => {
 
 describe('pull: one bad order', () => {
   test('unreadable order: raises an alarm, and the others are erased', async () => {
-    const setup = await setUp({ customers: [] });
-    const { list, harness } = setup;
+    const { list, harness } = await setUp({ customers: [] });
     const id = person(harness, 'bob');
     list.open.push({ id: 'order-x', email: { nested: 'x' } }, { id: '', email: 'c@example.com' }, orderOf('bob'));
-    await sweepFor(setup, 3);
+    await sweepFor(harness, 3);
     expect(harness.deleted()).toEqual([id]);
     expect(harness.lines.filter(({ alarm }) => alarm === 'request-refused').map(({ rule }) => rule)).toEqual([
       '/email: must be a string or a whole number',
@@ -219,58 +189,52 @@ describe('pull: one bad order', () => {
   });
 
   test('known id with another person: raises an alarm, and the others are erased', async () => {
-    const setup = await setUp({ customers: [], limits: { delaySeconds: 86_400 } });
-    const { list, harness } = setup;
+    const { list, harness } = await setUp({ customers: [], limits: { delaySeconds: 86_400 } });
     list.open.push(orderOf('ann'));
-    await sweepAfter(setup, minute);
+    await sweepAfter(harness, minute);
     list.open.splice(0, 1, { id: 'order-ann', email: 'eve@example.com' }, orderOf('bob'));
-    await sweepAfter(setup, 15 * minute);
+    await sweepAfter(harness, 15 * minute);
     expect(harness.alarms()).toEqual(['payload-mismatch']);
     expect(await harness.receipts()).toHaveLength(2);
   });
 });
 
-describe('pull: order that is closed and still listed', () => {
-  test('for more than a day: raises an alarm that names the receipt, because it may be a new request', async () => {
-    const setup = await setUp({ customers: [] });
-    const { list, harness } = setup;
-    list.fault = ({ query }) => ({ status: 200, body: { orders: query['page'] === '0' ? [orderOf('ann')] : [] } });
-    await sweepFor(setup, 3);
-    await sweepAfter(setup, 23 * hour);
-    expect(harness.alarms()).toEqual([]);
-    await sweepAfter(setup, 2 * hour);
-    const [receipt] = await harness.receipts();
-    const rule = 'pull: an order is still listed a day after its receipt was closed';
-    expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([
-      { event: 'alarm', alarm: 'request-refused', platform: 'acme', receipt: receipt?.id, rule },
-    ]);
-  });
+test('pull: order that is closed and still listed, for more than a day: raises an alarm that names the receipt, because it may be a new request', async () => {
+  const setup = await setUp({ customers: [] });
+  const { list, harness } = setup;
+  list.fault = ({ query }) => ({ status: 200, body: { orders: query['page'] === '0' ? [orderOf('ann')] : [] } });
+  await sweepFor(harness, 3);
+  await sweepAfter(harness, 23 * hour);
+  expect(harness.alarms()).toEqual([]);
+  await sweepAfter(harness, 2 * hour);
+  const [receipt] = await harness.receipts();
+  const rule = 'pull: an order is still listed a day after its receipt was closed';
+  expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([
+    { event: 'alarm', alarm: 'request-refused', platform: 'acme', receipt: receipt?.id, rule },
+  ]);
 });
 
-describe('pull: personal data', () => {
-  test('log: contains no value of an order or a response', async () => {
-    const setup = await setUp({ customers: [], limits: { delaySeconds: 60 } });
-    const { list, harness } = setup;
-    person(harness, 'ann');
-    list.open.push(orderOf('ann'), { id: 'order-x', email: { nested: 'secret-mail' } }, { id: 'ann@example.com' });
-    await sweepFor(setup, 5);
-    list.fault = () => ({ status: 400, body: { error: 'ann@example.com' } });
-    await sweepFor(setup, 15);
-    const all = harness.logText.join('');
-    expect(all).toContain('platform-unreachable');
-    expect(all).not.toMatch(/ann@|order-ann|secret-mail|order-x|api-key/);
-  });
+test('pull: personal data, log: contains no value of an order or a response', async () => {
+  const setup = await setUp({ customers: [], limits: { delaySeconds: 60 } });
+  const { list, harness } = setup;
+  person(harness, 'ann');
+  list.open.push(orderOf('ann'), { id: 'order-x', email: { nested: 'secret-mail' } }, { id: 'ann@example.com' });
+  await sweepFor(harness, 5);
+  list.fault = () => ({ status: 400, body: { error: 'ann@example.com' } });
+  await sweepFor(harness, 15);
+  const all = harness.logText.join('');
+  expect(all).toContain('platform-unreachable');
+  expect(all).not.toMatch(/ann@|order-ann|secret-mail|order-x|api-key/);
 });
 
 describe('pull: failing platform', () => {
   test('429 with Retry-After: is not asked before', async () => {
-    const setup = await setUp();
-    const { list, platform, harness } = setup;
+    const { list, platform, harness } = await setUp();
     list.fault = () => ({ status: 429, headers: { 'Retry-After': '3600' } });
-    await sweepFor(setup, 59);
+    await sweepFor(harness, 59);
     expect(platform.paths('GET')).toHaveLength(1);
     list.fault = undefined;
-    await sweepFor(setup, 3);
+    await sweepFor(harness, 3);
     expect(platform.paths('GET')).toHaveLength(2);
     expect(harness.alarms()).toEqual([]);
   });
@@ -280,18 +244,17 @@ describe('pull: failing platform', () => {
     ['429', { status: 429 }],
     ['429 for a week', { status: 429, headers: { 'Retry-After': '604800' } }],
   ])('%s for a day: raises the alarm in each sweep until it answers', async (_, reply) => {
-    const setup = await setUp();
-    const { list, harness } = setup;
+    const { list, harness } = await setUp();
     list.fault = () => reply;
-    await sweepAfter(setup, minute);
-    await sweepAfter(setup, 23 * hour);
+    await sweepAfter(harness, minute);
+    await sweepAfter(harness, 23 * hour);
     expect(harness.alarms()).toEqual([]);
-    await sweepAfter(setup, 2 * hour);
-    await sweepAfter(setup, minute);
+    await sweepAfter(harness, 2 * hour);
+    await sweepAfter(harness, minute);
     expect(harness.alarms()).toEqual(['platform-unreachable', 'platform-unreachable']);
     list.fault = undefined;
-    await sweepAfter(setup, 24 * hour);
-    await sweepAfter(setup, minute);
+    await sweepAfter(harness, 24 * hour);
+    await sweepAfter(harness, minute);
     expect(harness.alarms()).toHaveLength(2);
   });
 
@@ -307,7 +270,7 @@ describe('pull: failing platform', () => {
   ])('%s: raises the alarm at once, and stores nothing', async (code, reply) => {
     const setup = await setUp();
     setup.list.fault = () => reply;
-    await sweepAfter(setup, minute);
+    await sweepAfter(setup.harness, minute);
     const alarms = setup.harness.lines.filter(({ alarm }) => alarm !== undefined);
     expect(alarms).toEqual([{ event: 'alarm', alarm: 'platform-unreachable', platform: 'acme', code }]);
     expect(await setup.harness.receipts()).toEqual([]);
@@ -317,16 +280,15 @@ describe('pull: failing platform', () => {
     const setup = await setUp();
     const other = await serveListing(() => ({ status: 200, body: { orders: [orderOf('ann')] } }));
     setup.list.fault = () => ({ status: 302, headers: { Location: `${other.origin}/orders` } });
-    await sweepAfter(setup, minute);
+    await sweepAfter(setup.harness, minute);
     expect(other.calls).toEqual([]);
   });
 
   test('failure on the second page: the first is stored', async () => {
-    const setup = await setUp({ customers: [] });
-    const { list, harness } = setup;
+    const { list, harness } = await setUp({ customers: [] });
     list.open.push(...['ann', 'bob', 'cem'].map(orderOf));
     list.fault = ({ query }) => (query['page'] === '1' ? { status: 500 } : undefined);
-    await sweepAfter(setup, minute);
+    await sweepAfter(harness, minute);
     expect(await harness.receipts()).toHaveLength(2);
   });
 
@@ -345,12 +307,12 @@ describe('pull: failing platform', () => {
     async secret => {
       const setup = await setUp({ secrets: { 'erasure/platform/acme': secret } });
       const { harness, platform, list } = setup;
-      await sweepAfter(setup, minute);
+      await sweepAfter(harness, minute);
       expect(harness.alarms()).toEqual(['secret-unusable']);
       expect(platform.calls).toEqual([]);
       harness.secrets['erasure/platform/acme'] = JSON.stringify({ named: { apiKey: { current: apiKey } } });
       list.open.push(orderOf('ann'));
-      await sweepFor(setup, 3);
+      await sweepFor(harness, 3);
       expect(await harness.receipts()).toHaveLength(1);
     },
   );
@@ -359,17 +321,14 @@ describe('pull: failing platform', () => {
     let isDown = true;
     const setup = await setUp({
       customers: [],
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          accept: (...given) => (isDown ? Promise.reject(new Error('down')) : store.accept(...given)),
-        },
-      }),
+      ...changedStore(store => ({
+        accept: (...given) => (isDown ? Promise.reject(new Error('down')) : store.accept(...given)),
+      })),
     });
     setup.list.open.push(orderOf('ann'));
-    await sweepAfter(setup, minute);
+    await sweepAfter(setup.harness, minute);
     isDown = false;
-    await sweepFor(setup, 3);
+    await sweepFor(setup.harness, 3);
     expect(setup.list.told).toEqual({ 'order-ann': { done: true } });
   });
 });
@@ -402,38 +361,34 @@ describe('pull: next page', () => {
   });
 });
 
-describe('platform that calls and is asked', () => {
-  test('order that is sent and listed: is one receipt and one erasure', async () => {
-    const current = 'a-header-value-of-24-characters';
-    const setup = await setUp({
-      customers: [],
-      section: { authentication: { kind: 'header' } },
-      secrets: { 'erasure/platform/acme': JSON.stringify({ current, named: { apiKey: { current: apiKey } } }) },
-    });
-    const { list, harness } = setup;
-    const ids = ['ann', 'bob'].map(name => person(harness, name));
-    const headers = { 'Content-Type': 'application/json', Authorization: current };
-    const wire = { path: '/webhooks/acme', headers, body: JSON.stringify(orderOf('ann')) };
-    expect(await harness.send(wire)).toMatchObject({ status: 200, json: { status: 'erased' } });
-    list.open.push(orderOf('ann'), orderOf('bob'));
-    await sweepFor(setup, 3);
-    expect(await harness.send({ ...wire, body: JSON.stringify(orderOf('bob')) })).toMatchObject({ status: 200 });
-    expect(harness.deleted()).toEqual(ids);
-    const schemes = (await harness.receipts()).map(({ authentication }) => authentication.scheme);
-    expect(schemes).toEqual([expect.not.stringMatching('pull'), 'pull']);
-    expect(list.told).toEqual({ 'order-bob': { done: true } });
+test('platform that calls and is asked, order that is sent and listed: is one receipt and one erasure', async () => {
+  const current = 'a-header-value-of-24-characters';
+  const setup = await setUp({
+    customers: [],
+    section: { authentication: { kind: 'header' } },
+    secrets: { 'erasure/platform/acme': JSON.stringify({ current, named: { apiKey: { current: apiKey } } }) },
   });
+  const { list, harness } = setup;
+  const ids = ['ann', 'bob'].map(name => person(harness, name));
+  const headers = { 'Content-Type': 'application/json', Authorization: current };
+  const wire = { path: '/webhooks/acme', headers, body: JSON.stringify(orderOf('ann')) };
+  expect(await harness.send(wire)).toMatchObject({ status: 200, json: { status: 'erased' } });
+  list.open.push(orderOf('ann'), orderOf('bob'));
+  await sweepFor(harness, 3);
+  expect(await harness.send({ ...wire, body: JSON.stringify(orderOf('bob')) })).toMatchObject({ status: 200 });
+  expect(harness.deleted()).toEqual(ids);
+  const schemes = (await harness.receipts()).map(({ authentication }) => authentication.scheme);
+  expect(schemes).toEqual([expect.not.stringMatching('pull'), 'pull']);
+  expect(list.told).toEqual({ 'order-bob': { done: true } });
 });
 
-describe('platform that is only asked', () => {
-  test.each(['POST', 'GET'])('%s: has no route', async method => {
-    const { harness } = await setUp();
-    const path = method === 'GET' ? '/webhooks/acme/order-ann' : '/webhooks/acme';
-    const body = JSON.stringify(orderOf('ann'));
-    const answer = await harness.send({ method, path, headers: { 'Content-Type': 'application/json' }, body });
-    expect(answer.status).toBe(404);
-    expect(await harness.receipts()).toEqual([]);
-  });
+test.each(['POST', 'GET'])('platform that is only asked, %s: has no route', async method => {
+  const { harness } = await setUp();
+  const path = method === 'GET' ? '/webhooks/acme/order-ann' : '/webhooks/acme';
+  const body = JSON.stringify(orderOf('ann'));
+  const answer = await harness.send({ method, path, headers: { 'Content-Type': 'application/json' }, body });
+  expect(answer.status).toBe(404);
+  expect(await harness.receipts()).toEqual([]);
 });
 
 describe('pull: access token', () => {
@@ -471,23 +426,22 @@ describe('pull: access token', () => {
     const revoke = () => {
       newest = 'revoked';
     };
-    return { setup: { list, platform, harness }, tokenCalls, revoke };
+    return { list, platform, harness, tokenCalls, revoke };
   }
-  const asKnown = (call: ReceivedCall) => ({
-    ...call,
-    headers: { ...call.headers, authorization: `Bearer ${apiKey}` },
-  });
+  const known = { authorization: `Bearer ${apiKey}` };
+  const asKnown = (call: ReceivedCall) => ({ ...call, headers: { ...call.headers, ...known } });
+  const bearer = { token_type: 'bearer' };
   const given = (access_token: string, expires_in?: number) => ({
     status: 200,
-    body: { access_token, token_type: 'bearer', expires_in },
+    body: { ...bearer, access_token, expires_in },
   });
 
   test('token: is fetched with the client credentials, and serves pull and callback until shortly before it expires', async () => {
-    const { setup, tokenCalls } = await setUpTokens();
-    person(setup.harness, 'ann');
-    setup.list.open.push(orderOf('ann'));
-    await sweepFor(setup, 59);
-    expect(setup.list.told).toEqual({ 'order-ann': { done: true } });
+    const { list, harness, tokenCalls } = await setUpTokens();
+    person(harness, 'ann');
+    list.open.push(orderOf('ann'));
+    await sweepFor(harness, 59);
+    expect(list.told).toEqual({ 'order-ann': { done: true } });
     expect(tokenCalls()).toHaveLength(1);
     const [call] = tokenCalls();
     expect([call?.method, call?.headers.authorization]).toEqual([
@@ -496,28 +450,28 @@ describe('pull: access token', () => {
     ]);
     expect(call?.headers['content-type']).toBe('application/x-www-form-urlencoded');
     expect(call?.form).toBe('grant_type=client_credentials&scope=orders');
-    await sweepFor(setup, 20);
+    await sweepFor(harness, 20);
     expect(tokenCalls()).toHaveLength(2);
-    expect(setup.harness.alarms()).toEqual([]);
-    expect(setup.harness.logText.join('')).not.toMatch(/token-\d|client-secret/);
+    expect(harness.alarms()).toEqual([]);
+    expect(harness.logText.join('')).not.toMatch(/token-\d|client-secret/);
   });
 
   test('without a stated time: is used for five minutes', async () => {
-    const { setup, tokenCalls } = await setUpTokens(count => given(`token-${count}`));
-    await sweepFor(setup, 31);
+    const { harness, tokenCalls } = await setUpTokens(count => given(`token-${count}`));
+    await sweepFor(harness, 31);
     expect(tokenCalls()).toHaveLength(3);
   });
 
   test('revoked early: the next pull gets another one', async () => {
-    const { setup, tokenCalls, revoke } = await setUpTokens();
-    await sweepAfter(setup, minute);
+    const { list, harness, tokenCalls, revoke } = await setUpTokens();
+    await sweepAfter(harness, minute);
     revoke();
-    await sweepAfter(setup, 15 * minute);
-    expect(setup.harness.alarms()).toEqual(['platform-unreachable']);
-    setup.list.open.push(orderOf('ann'));
-    await sweepAfter(setup, 15 * minute);
+    await sweepAfter(harness, 15 * minute);
+    expect(harness.alarms()).toEqual(['platform-unreachable']);
+    list.open.push(orderOf('ann'));
+    await sweepAfter(harness, 15 * minute);
     expect(tokenCalls()).toHaveLength(2);
-    expect(await setup.harness.receipts()).toHaveLength(1);
+    expect(await harness.receipts()).toHaveLength(1);
   });
 
   test.each<[string, ServedReply]>([
@@ -527,43 +481,41 @@ describe('pull: access token', () => {
     ['token-unreadable', { status: 200, body: '<html>' }],
     ['token-redirected', { status: 302, headers: { Location: 'http://127.0.0.1:1/token' } }],
   ])('%s: raises the alarm at once, and asks for no order', async (code, reply) => {
-    const { setup } = await setUpTokens(() => reply);
-    await sweepAfter(setup, minute);
-    const alarms = setup.harness.lines.filter(({ alarm }) => alarm !== undefined);
+    const { harness, platform } = await setUpTokens(() => reply);
+    await sweepAfter(harness, minute);
+    const alarms = harness.lines.filter(({ alarm }) => alarm !== undefined);
     expect(alarms).toEqual([{ event: 'alarm', alarm: 'platform-unreachable', platform: 'acme', code }]);
-    expect(setup.platform.paths('GET')).toEqual([]);
+    expect(platform.paths('GET')).toEqual([]);
   });
 
   test('token endpoint that asks to wait: is not asked before', async () => {
-    const { setup, tokenCalls } = await setUpTokens(() => ({ status: 429, headers: { 'Retry-After': '3600' } }));
-    await sweepFor(setup, 59);
+    const { harness, tokenCalls } = await setUpTokens(() => ({ status: 429, headers: { 'Retry-After': '3600' } }));
+    await sweepFor(harness, 59);
     expect(tokenCalls()).toHaveLength(1);
-    expect(setup.harness.alarms()).toEqual([]);
+    expect(harness.alarms()).toEqual([]);
   });
 
   test('refused when the outcome is reported: is logged with its code, and reported later', async () => {
     let isRefused = true;
-    const { setup } = await setUpTokens(count => {
+    const { list, harness } = await setUpTokens(count => {
       if (count === 1) return given('token-1', 60);
       return isRefused ? { status: 401 } : given(`token-${count}`, 3600);
     });
-    person(setup.harness, 'ann');
-    setup.list.open.push(orderOf('ann'));
-    await sweepFor(setup, 3);
-    const lines = setup.harness.lines.filter(({ code }) => code === 'token-http-401');
+    person(harness, 'ann');
+    list.open.push(orderOf('ann'));
+    await sweepFor(harness, 3);
+    const lines = harness.lines.filter(({ code }) => code === 'token-http-401');
     expect(lines).toContainEqual(expect.objectContaining({ event: 'callback', alarm: 'secret-unusable' }));
     isRefused = false;
-    await sweepFor(setup, 10);
-    expect(setup.list.told).toEqual({ 'order-ann': { done: true } });
+    await sweepFor(harness, 10);
+    expect(list.told).toEqual({ 'order-ann': { done: true } });
   });
 
   test('secret without a colon: makes no call, and raises its alarm', async () => {
-    const { setup } = await setUpTokens();
-    setup.harness.secrets['erasure/platform/acme'] = JSON.stringify({
-      named: { client: { current: 'no-colon-in-it' } },
-    });
-    await sweepAfter(setup, minute);
-    expect(setup.harness.alarms()).toEqual(['secret-unusable']);
-    expect(setup.platform.calls).toEqual([]);
+    const { harness, platform } = await setUpTokens();
+    harness.secrets['erasure/platform/acme'] = JSON.stringify({ named: { client: { current: 'no-colon-in-it' } } });
+    await sweepAfter(harness, minute);
+    expect(harness.alarms()).toEqual(['secret-unusable']);
+    expect(platform.calls).toEqual([]);
   });
 });

@@ -10,29 +10,25 @@ import { response as answer } from '../support/voucherify-responses.ts';
 const minute = 60_000;
 
 /** A project that counts, and one customer with records of every kind. */
-function counting({ change = () => ({}), ...options }: HarnessOptions = {}): Harness {
-  const harness: Harness = createHarness({
-    ...{ platforms: {}, customers: [], at: start, project: { residue: true } },
-    change: adapters => ({
-      // Waiting takes time: calls have places in the quota.
-      wait: async ms => {
-        harness.clock.now += ms;
-      },
-      ...change(adapters),
-    }),
+function counting(options: HarnessOptions = {}): Harness {
+  const records = { redemptions: 2, publications: 1, vouchers: 3, memberships: 1, staying: ['vouchers' as const] };
+  // Waiting takes time: calls have places in the quota.
+  return createHarness({
+    ...{ platforms: {}, at: start, project: { residue: true }, waitsOnClock: true },
+    ...{ customers: [{ id: ada, source_id: 'crm-1', ...records }] },
     ...options,
   });
-  harness.addCustomer({
-    ...{ id: ada, source_id: 'crm-1', redemptions: 2, publications: 1, vouchers: 3, memberships: 1 },
-    staying: ['vouchers'],
-  });
-  return harness;
+}
+
+async function swept(harness: Harness): Promise<string> {
+  const { id } = await harness.accept(one('source_id', 'crm-1'));
+  await harness.sweep();
+  return id;
 }
 
 /** Erases in the sweep, then sweeps again a minute later. */
 async function erasedInSweep(harness: Harness): Promise<string> {
-  const { id } = await harness.accept(one('source_id', 'crm-1'));
-  await harness.sweep();
+  const id = await swept(harness);
   await harness.sweep(harness.clock.now + minute);
   return id;
 }
@@ -78,8 +74,7 @@ describe('what Voucherify lists', () => {
 
   test('pins: stay until it is counted, and nothing else does', async () => {
     const harness = counting();
-    const { id } = await harness.accept(one('source_id', 'crm-1'));
-    await harness.sweep();
+    const id = await swept(harness);
     expect((await harness.receipt(id)).evidence).toBeUndefined();
     expect(await harness.store.readPersonalData(id)).toBeUndefined();
     expect(await harness.store.readPins(id)).toEqual({ main: [expect.objectContaining({ customerId: ada })] });
@@ -113,8 +108,7 @@ describe('what Voucherify lists', () => {
 
   test('project that no longer counts: is signed without a count', async () => {
     const harness = counting();
-    const { id } = await harness.accept(one('source_id', 'crm-1'));
-    await harness.sweep();
+    const id = await swept(harness);
     const client = harness.services.projects.get('main')!;
     const without = (...args: Parameters<typeof client.client>) => {
       const { countResidue: _, ...rest } = client.client(...args);
@@ -150,8 +144,7 @@ describe('counts of several attempts', () => {
   test('attempt that finds pins: counts nothing, because its deletion may have been sent', async () => {
     const harness = counting();
     harness.intercept = (call, pass) => (call.method === 'POST' ? answer(503, {}) : pass());
-    const { id } = await harness.accept(one('source_id', 'crm-1'));
-    await harness.sweep();
+    const id = await swept(harness);
     expect(lists(harness)).toHaveLength(4);
     harness.intercept = undefined;
     await harness.sweepWhenDue(id);
@@ -163,8 +156,7 @@ describe('counts of several attempts', () => {
   test('receipt that is refused before a deletion: is signed at once, and its pins are deleted', async () => {
     const harness = counting();
     harness.intercept = (call, pass) => (call.method === 'POST' ? answer(503, {}) : pass());
-    const { id } = await harness.accept(one('source_id', 'crm-1'));
-    await harness.sweep();
+    const id = await swept(harness);
     const decided = { at: harness.clock.now, actor: 'ada', action: 'refuse', reason: 'a drill' } as const;
     const refused = decideRefusal(await harness.receipt(id), decided);
     expect(await harness.store.replace(refused!)).toBe(true);
@@ -197,14 +189,7 @@ describe('counts of several attempts', () => {
   });
 
   test('callback: is delivered before it is counted, and the pins stay meanwhile', async () => {
-    const open = await harnessWithCallbacks(undefined, {
-      project: { residue: true },
-      change: () => ({
-        wait: async ms => {
-          open.harness.clock.now += ms;
-        },
-      }),
-    });
+    const open = await harnessWithCallbacks(undefined, { project: { residue: true }, waitsOnClock: true });
     await open.sweepAfter(minute);
     expect(open.called.calls).toHaveLength(1);
     const { id } = await open.receipt();
@@ -256,8 +241,7 @@ describe('what cannot be counted', () => {
   test('failing lists: never delay an erasure, and are asked again for half an hour only', async () => {
     const harness = counting();
     harness.intercept = (call, pass) => (isList(call) ? answer(503, {}) : pass());
-    const { id } = await harness.accept(one('source_id', 'crm-1'));
-    await harness.sweep();
+    const id = await swept(harness);
     expect((await harness.receipt(id)).state).toBe('erased');
     expect(lists(harness)).toHaveLength(1);
     for (let at = 1; at <= 30; at += 1) {
@@ -318,8 +302,7 @@ describe('what cannot be counted', () => {
     const project = { residue: true, quotaShare: 0.5, callsPerMinute: 100 };
     const harness = counting({ project, limit: { calls: 100, periodSeconds: 60 } });
     harness.addCustomer({ source_id: 'crm-2' });
-    await harness.accept(one('source_id', 'crm-1'));
-    await harness.sweep();
+    await swept(harness);
     const { id } = await harness.accept(one('source_id', 'crm-2'));
     const until = harness.clock.now + minute;
     await processReceipt(id, { until, started: () => {}, othersWait: () => turn.othersWait }, harness.services);
@@ -329,18 +312,15 @@ describe('what cannot be counted', () => {
 });
 
 describe('counts with OAuth', () => {
-  const bodies = (harness: Harness, calls: HttpCall[]): void => {
-    harness.intercept = (call, pass) => {
-      calls.push(call);
-      return pass();
-    };
-  };
   const tokens = (calls: readonly HttpCall[]) => calls.filter(({ url }) => url.pathname === '/v1/oauth/token');
 
   test('scopes: the token of the erasure has customers only, the one of the counts has the others', async () => {
     const harness = counting({ project: { residue: true, auth: 'oauth' } });
     const calls: HttpCall[] = [];
-    bodies(harness, calls);
+    harness.intercept = (call, pass) => {
+      calls.push(call);
+      return pass();
+    };
     const id = await erasedInSweep(harness);
     expect(tokens(calls).map(({ body = '' }) => new URLSearchParams(body).get('scope'))).toEqual([
       'customers',
@@ -366,12 +346,8 @@ describe('counts with OAuth', () => {
       return isRefused ? answer(400, { code: 400, key: 'invalid_scope', message: 'Invalid scope' }) : pass();
     };
     const id = await erasedInSweep(harness);
-    const refused = {
-      redemptions: 'token-400',
-      publications: 'token-400',
-      vouchers: 'token-400',
-      memberships: 'token-400',
-    };
+    const kinds = ['redemptions', 'publications', 'vouchers', 'memberships'];
+    const refused = Object.fromEntries(kinds.map(kind => [kind, 'token-400']));
     expect(await residueOf(harness, id)).toMatchObject({ before: refused, after: refused });
     expect(tokens(calls)).toHaveLength(1 + 2);
     const second = harness.addCustomer({ source_id: 'crm-2' });

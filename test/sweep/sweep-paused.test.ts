@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type PauseScope, pause, resume } from '../../lambda/control/pauses.ts';
 import type { VersionedStore } from '../../lambda/control/versioned-store.ts';
 import { decideRefusal } from '../../lambda/receipts/transitions.ts';
-import { createHarness, fixtureTime, type Harness, one, start } from '../support/harness.ts';
+import { changedStore, createHarness, fixtureTime, type Harness, one, start } from '../support/harness.ts';
 import {
   account,
   addPerson,
@@ -44,8 +44,7 @@ describe.each<PauseScope>(['all', 'platform:ketch', 'project:main'])('paused: %s
     await pauseOf(harness, scope);
     const started = harness.clock.now;
     for (const sourceId of ['crm-1', 'crm-2', 'crm-3']) await requestErasure(harness, sourceId);
-    harness.clock.now += 60 * minute;
-    await harness.sweep();
+    await harness.sweep(harness.clock.now + 60 * minute);
     const rows = await harness.services.control.read(['rate-limit#main']);
     expect(rows.get('rate-limit#main')?.tokenTime).toBe(started);
   });
@@ -237,15 +236,12 @@ describe('backlog under a pause', () => {
 
   test('paused receipt that cannot be read: the others are measured', async () => {
     const harness = createHarness({
-      change: ({ store }) => ({
-        store: {
-          ...store,
-          read: async receipt => {
-            if (receipt === 'receipt-1') throw new Error('a newer version wrote it');
-            return store.read(receipt);
-          },
+      ...changedStore(store => ({
+        read: async receipt => {
+          if (receipt === 'receipt-1') throw new Error('a newer version wrote it');
+          return store.read(receipt);
         },
-      }),
+      })),
     });
     for (const sourceId of ['crm-1', 'crm-2']) await harness.accept(one('source_id', sourceId));
     await pauseOf(harness, 'all');

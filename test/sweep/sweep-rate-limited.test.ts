@@ -35,8 +35,10 @@ describe('rate-limited project', () => {
 
   test('unwritable rate limit: no call is made', async () => {
     const unwritable = () => Promise.reject(new Failure('unavailable', 'the receipt store cannot be reached'));
-    const harness = createHarness({ change: ({ control }) => ({ control: { ...control, advance: unwritable } }) });
-    harness.addCustomer({ id: ada });
+    const harness = createHarness({
+      customers: [{ id: ada }],
+      change: ({ control }) => ({ control: { ...control, advance: unwritable } }),
+    });
     const receipt = await harness.accept(one('customer_id', ada));
     expect(await harness.sweep()).toMatchObject({ closed: 0 });
     expect(harness.sent).toEqual([]);

@@ -37,8 +37,7 @@ describe('sweep', () => {
   test('backlog: is processed until nothing is due, and the result is reported', async () => {
     const harness = createHarness();
     const receipts = await crowd(harness, 120);
-    harness.clock.now += 5000;
-    expect(await harness.sweep()).toMatchObject({
+    expect(await harness.sweep(harness.clock.now + 5000)).toMatchObject({
       claimed: 120,
       closed: 120,
       failed: 0,
@@ -304,19 +303,17 @@ describe('postponed receipt', () => {
   });
 });
 
-describe('claimed receipt', () => {
-  test('second sweep: cannot claim it for a minute', async () => {
-    const harness = createHarness();
-    const receipt = await harness.accept(one('customer_id', ada));
-    let claimedUntil: number | undefined;
-    harness.intercept = async () => {
-      claimedUntil = (await harness.receipt(receipt.id)).nextAttemptAt;
-      expect(await harness.sweep()).toMatchObject({ claimed: 0 });
-      return response(503, html);
-    };
-    await harness.sweep();
-    expect(claimedUntil).toBe(start + 60_000);
-  });
+test('claimed receipt, second sweep: cannot claim it for a minute', async () => {
+  const harness = createHarness();
+  const receipt = await harness.accept(one('customer_id', ada));
+  let claimedUntil: number | undefined;
+  harness.intercept = async () => {
+    claimedUntil = (await harness.receipt(receipt.id)).nextAttemptAt;
+    expect(await harness.sweep()).toMatchObject({ claimed: 0 });
+    return response(503, html);
+  };
+  await harness.sweep();
+  expect(claimedUntil).toBe(start + 60_000);
 });
 
 describe('end of the sweep', () => {

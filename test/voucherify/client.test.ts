@@ -108,16 +108,14 @@ describe.each(calls)('%s', (_, call, send) => {
   });
 });
 
-describe('parsed responses', () => {
-  test('each call parses its own kind of response', async () => {
-    const customer = { id: pin, source_id: 'crm-1' };
-    const page = { customers: [customer], total: 1 };
-    const bodies = [customer, page, done].map(body => response(200, body));
-    const { client } = clientWith(cached, rotated, ...bodies);
-    expect((await client.lookUp('crm-1', until)).result).toEqual({ kind: 'customer', customer });
-    expect((await client.listByEmail('a@example.com', 1, until)).result).toEqual({ kind: 'page', ...page });
-    expect((await client.deletePermanently(pin, until)).result).toEqual({ kind: 'deleted', received: done });
-  });
+test('parsed responses: each call parses its own kind of response', async () => {
+  const customer = { id: pin, source_id: 'crm-1' };
+  const page = { customers: [customer], total: 1 };
+  const bodies = [customer, page, done].map(body => response(200, body));
+  const { client } = clientWith(cached, rotated, ...bodies);
+  expect((await client.lookUp('crm-1', until)).result).toEqual({ kind: 'customer', customer });
+  expect((await client.listByEmail('a@example.com', 1, until)).result).toEqual({ kind: 'page', ...page });
+  expect((await client.deletePermanently(pin, until)).result).toEqual({ kind: 'deleted', received: done });
 });
 
 /** Text that has broken URLs before, and any UTF-16 code unit, lone surrogates included. */

@@ -11,20 +11,15 @@ import {
   type CredentialResult,
   oauthCredentials,
 } from '../../lambda/voucherify/credentials.ts';
-import { createHarness, type Harness, one, sandboxResult, start } from '../support/harness.ts';
+import { createHarness, type Harness, one, replaceKey, sandboxResult, start } from '../support/harness.ts';
 import { hour, minute, now, second } from '../support/quota-world.ts';
 import { done, notFound, pin, response } from '../support/voucherify-responses.ts';
 
 const oldKeys: ApiKey = { appId: 'app-old', appToken: 'token-old' };
 const newKeys: ApiKey = { appId: 'app-new', appToken: 'token-new' };
 const until = Number.MAX_SAFE_INTEGER;
-const noCredentials = {
-  kind: 'retry',
-  code: 'no-credentials',
-  mayHaveExecuted: false,
-  stop: true,
-  alarm: 'secret-unusable',
-};
+const failure = (code: string) => ({ kind: 'retry', code, mayHaveExecuted: false, stop: true });
+const noCredentials = { ...failure('no-credentials'), alarm: 'secret-unusable' };
 
 describe('API key', () => {
   test('is sent in two headers, and read again after it was rejected', async () => {
@@ -241,8 +236,6 @@ describe('OAuth token', () => {
 });
 
 describe('token request without a token', () => {
-  const failure = (code: string) => ({ kind: 'retry', code, mayHaveExecuted: false, stop: true });
-
   test.each([
     ['down', 'token-connection-lost'],
     ['hang', 'token-timed-out'],
@@ -304,16 +297,8 @@ describe('token request without a token', () => {
 });
 
 const tokenCall = 'POST /v1/oauth/token';
-const secretName = 'erasure/voucherify/main';
 
-function oauthHarness(): Harness {
-  return createHarness({
-    change: ({ settings }) => {
-      const projects = Object.entries(settings.projects).map(([name, one]) => [name, { ...one, auth: 'oauth' }]);
-      return { settings: { ...settings, projects: Object.fromEntries(projects) } };
-    },
-  });
-}
+const oauthHarness = () => createHarness({ project: { auth: 'oauth' } });
 
 const isToken = ({ url }: HttpCall) => url.pathname === '/v1/oauth/token';
 const tokensIn = ({ sent }: Harness) => sent.filter(call => call === tokenCall).length;
@@ -338,8 +323,7 @@ describe('erasures with OAuth', () => {
       const found = pass();
       if (method === 'GET') {
         harness.sandbox.revoke('app-main');
-        harness.sandbox.addKey({ ...newKeys, project: 'main' });
-        harness.secrets[secretName] = JSON.stringify(newKeys);
+        replaceKey(harness);
       }
       return found;
     };
@@ -403,8 +387,7 @@ describe('erasures with OAuth', () => {
     for (let at = 10; at < 60; at += 10) await harness.sweep(start + at * second);
     expect(harness.sent).toEqual([tokenCall]);
     expect(new Set(harness.alarms())).toEqual(new Set(['voucherify-key-refused']));
-    harness.secrets[secretName] = JSON.stringify(newKeys);
-    harness.sandbox.addKey({ ...newKeys, project: 'main' });
+    replaceKey(harness);
     await harness.sweep(start + 61 * second);
     await harness.sweep(start + hour);
     expect(harness.deleted()).toHaveLength(2);
@@ -434,8 +417,7 @@ describe('rejected key', () => {
     expect(new Set(harness.alarms())).toEqual(new Set(['voucherify-key-refused']));
     await harness.sweep(start + minute);
     expect(harness.sent).toHaveLength(2);
-    harness.secrets[secretName] = JSON.stringify(newKeys);
-    harness.sandbox.addKey({ ...newKeys, project: 'main' });
+    replaceKey(harness);
     await harness.sweep(start + hour);
     for (const { id } of receipts) expect((await harness.receipt(id)).closedAt).toBe(start + hour);
   });

@@ -30,30 +30,26 @@ async function found(harness: Harness, identifiers: readonly Identifier[]) {
 
 describe('customer id', () => {
   test('is looked up by itself', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     expect(await found(harness, one('customer_id', ada))).toEqual([[ada, true]]);
   });
 
   test('unknown id: is deleted all the same, because the customer may be soft-deleted', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada });
+    const harness = createHarness({ customers: [{ id: ada }] });
     harness.sandbox.softDelete(ada);
     expect(await found(harness, one('customer_id', ada))).toEqual([[ada, false]]);
     expect(await found(harness, one('customer_id', ben))).toEqual([[ben, false]]);
   });
 
   test('source_id of another customer: not identifiable', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ben, source_id: ada });
+    const harness = createHarness({ customers: [{ id: ben, source_id: ada }] });
     expect(await found(harness, one('customer_id', ada))).toBe('not-identifiable');
   });
 });
 
 describe('source_id', () => {
   test('is compared exactly', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm/1 ä' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm/1 ä' }] });
     expect(await found(harness, one('source_id', 'crm/1 ä'))).toEqual([[ada, true]]);
     for (const other of ['CRM/1 ä', 'crm/1 Ä', 'crm/1 a\u0308', ' crm/1 ä', 'crm%2F1 ä', 'crm/1']) {
       expect(await found(harness, one('source_id', other)), other).toBe('no-match');
@@ -61,8 +57,7 @@ describe('source_id', () => {
   });
 
   test('form of a customer id: is looked up as a source_id', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ben, source_id: ada });
+    const harness = createHarness({ customers: [{ id: ben, source_id: ada }] });
     expect(await found(harness, one('source_id', ada))).toEqual([[ben, true]]);
   });
 
@@ -70,14 +65,12 @@ describe('source_id', () => {
     ['another source_id', 'crm-1'],
     ['no source_id', undefined],
   ])('id of a customer with %s: identifies nobody', async (_, source_id) => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, ...(source_id === undefined ? {} : { source_id }) });
+    const harness = createHarness({ customers: [{ id: ada, ...(source_id === undefined ? {} : { source_id }) }] });
     expect(await found(harness, one('source_id', ada))).toBe('not-identifiable');
   });
 
   test('soft-deleted customer: no match', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.sandbox.softDelete(ada);
     expect(await found(harness, one('source_id', 'crm-1'))).toBe('no-match');
   });
@@ -129,15 +122,17 @@ describe('several identifiers', () => {
   ];
 
   test('union: each customer once', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
-    harness.addCustomer({ id: ben, email: 'ada@example.com' });
+    const harness = createHarness({
+      customers: [
+        { id: ada, source_id: 'crm-1', email: 'ada@example.com' },
+        { id: ben, email: 'ada@example.com' },
+      ],
+    });
     expect((await found(harness, all))?.toString().split(',').toSorted()).toEqual([ada, ben, 'true', 'true']);
   });
 
   test('customer that one look-up returns: is seen', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, email: 'ada@example.com' });
+    const harness = createHarness({ customers: [{ id: ada, email: 'ada@example.com' }] });
     const unseen = one('customer_id', ada);
     harness.intercept = (call, pass) => {
       const gone = { kind: 'answer', status: 404, headers: {} } as const;
@@ -177,29 +172,25 @@ describe('several identifiers', () => {
   });
 
   test('malformed beside usable: the usable ones are found', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     expect(await found(harness, [...one('email', ' '), ...one('source_id', 'crm-1')])).toEqual([[ada, true]]);
   });
 
   test('malformed beside a newer customer: not identifiable', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1', created_at: iso(start + 1) });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1', created_at: iso(start + 1) }] });
     const malformed = one('email', 'ada @example.com');
     expect(await found(harness, [...one('source_id', 'crm-1'), ...malformed])).toBe('not-identifiable');
   });
 
   test('id of another customer beside an unknown address: not identifiable', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     expect(await found(harness, [...one('source_id', ada), ...one('email', 'eve@example.com')])).toBe(
       'not-identifiable',
     );
   });
 
   test('too many customers: are counted together, without newer ones', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     for (const letter of ['D', 'E']) harness.addCustomer({ id: id(letter), email: 'ada@example.com' });
     harness.addCustomer({ id: cleo, email: 'ada@example.com', created_at: iso(start + 1) });
     expect(await resolved(harness, all, 3)).toMatchObject({ kind: 'found' });
@@ -214,8 +205,7 @@ describe('several identifiers', () => {
   });
 
   test('one failed look-up: fails them all', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1', email: 'ada@example.com' }] });
     for (const failing of ['/v1/customers/crm-1', '/v1/customers', `/v1/customers/${ada}`]) {
       harness.intercept = (call, pass) =>
         call.url.pathname === failing ? { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } : pass();
@@ -239,8 +229,9 @@ describe('created-after guard', () => {
     ['a millisecond after', 1, false],
     ['years after', 1e12, false],
   ])('customer created %s the request', async (_, offset, isMeant) => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com', created_at: iso(start + offset) });
+    const harness = createHarness({
+      customers: [{ id: ada, source_id: 'crm-1', email: 'ada@example.com', created_at: iso(start + offset) }],
+    });
     for (const kind of ['customer_id', 'source_id', 'email'] as const) {
       const value = { customer_id: ada, source_id: 'crm-1', email: 'ada@example.com' }[kind];
       expect(await found(harness, one(kind, value))).toEqual(isMeant ? [[ada, true]] : 'created-later');
@@ -248,10 +239,13 @@ describe('created-after guard', () => {
   });
 
   test('offsets and fractions: are read', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'a', created_at: '2026-11-24T13:00:00+01:00' });
-    harness.addCustomer({ id: ben, source_id: 'b', created_at: '2026-11-24T12:00:00.001000Z' });
-    harness.addCustomer({ id: cleo, source_id: 'c', created_at: '2026-11-24T12:00:00Z' });
+    const harness = createHarness({
+      customers: [
+        { id: ada, source_id: 'a', created_at: '2026-11-24T13:00:00+01:00' },
+        { id: ben, source_id: 'b', created_at: '2026-11-24T12:00:00.001000Z' },
+        { id: cleo, source_id: 'c', created_at: '2026-11-24T12:00:00Z' },
+      ],
+    });
     expect(await found(harness, one('source_id', 'a'))).toEqual([[ada, true]]);
     expect(await found(harness, one('source_id', 'b'))).toBe('created-later');
     expect(await found(harness, one('source_id', 'c'))).toEqual([[cleo, true]]);
@@ -260,9 +254,12 @@ describe('created-after guard', () => {
   test.each([null, '', 'yesterday', '2026-11-24', '2026-11-24T12:00:00', '1764000000000', '2026-13-45T12:00:00Z'])(
     'created_at %s: needs review',
     async created_at => {
-      const harness = createHarness();
-      harness.addCustomer({ id: ada, source_id: 'crm-1', created_at });
-      harness.addCustomer({ id: ben, email: 'ben@example.com' });
+      const harness = createHarness({
+        customers: [
+          { id: ada, source_id: 'crm-1', created_at },
+          { id: ben, email: 'ben@example.com' },
+        ],
+      });
       const both = [...one('email', 'ben@example.com'), ...one('source_id', 'crm-1')];
       const review = { kind: 'review', code: 'created-at-missing', mayHaveExecuted: false, stop: true };
       expect(await resolved(harness, both)).toEqual(review);
@@ -379,9 +376,12 @@ describe('customers that are pinned already', () => {
   const both = [...one('source_id', 'crm-1'), ...one('source_id', 'crm-2')];
 
   test('are not returned again; they count towards the limit only if others are added', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
-    harness.addCustomer({ id: ben, source_id: 'crm-2' });
+    const harness = createHarness({
+      customers: [
+        { id: ada, source_id: 'crm-1' },
+        { id: ben, source_id: 'crm-2' },
+      ],
+    });
     const resolvedWith = async (pinned: readonly string[], maxCustomers: number) => {
       const request = { identifiers: both, submittedAt: start, maxCustomers, pinned: new Set(pinned) };
       return (await resolve(request, context(clientOf(harness)))).resolved;
@@ -412,8 +412,7 @@ describe('customers that are pinned already', () => {
   });
 
   test('one seen and one unseen customer: somebody was there, so that no other outcome is kept', async () => {
-    const harness = createHarness();
-    harness.addCustomer({ id: ada, source_id: 'crm-1' });
+    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     const identifiers = [...one('customer_id', ben), ...one('source_id', 'crm-1')];
     expect(await resolved(harness, identifiers)).not.toHaveProperty('ifAbsent');
     expect(await resolved(harness, one('customer_id', ben))).toMatchObject({ ifAbsent: { kind: 'no-match' } });

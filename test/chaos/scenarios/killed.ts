@@ -4,8 +4,14 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { localKeys } from '../../../infra/local/embedded-secrets.ts';
 import { openSandbox } from '../../../infra/local/sandbox/sandbox.ts';
-import { localPlatform, serveCallbacks } from '../support/local-platform.ts';
-import { type LocalRun, startLocalRun, verifyFolder, waitingIn } from '../support/local-run.ts';
+import {
+  type LocalRun,
+  localPlatform,
+  serveCallbacks,
+  startLocalRun,
+  verifyFolder,
+  waitingIn,
+} from '../support/local-run.ts';
 import type { Outcome } from '../support/measures.ts';
 import { ketchSection } from '../support/platform-requests.ts';
 import { type Random, seeded } from '../support/random.ts';

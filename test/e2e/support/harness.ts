@@ -1,10 +1,19 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import * as v from 'valibot';
 import type { Sandbox } from '../../../infra/local/sandbox/sandbox.ts';
-import { startMoto } from '../../support/moto.ts';
-import { type Account, openAccount } from './account.ts';
+import { namesOf } from '../../../infra/stack/names.ts';
+import { kmsSigner } from '../../../lambda/aws/kms-signer.ts';
+import type { PublicKey } from '../../../lambda/receipts/evidence.ts';
+import type { Receipt } from '../../../lambda/receipts/receipt.ts';
+import { parseReceiptRow } from '../../../lambda/receipts/rows.ts';
+import { emulated, startMoto } from '../../support/moto.ts';
 import type { Assembly } from './assembly.ts';
+import { type Deployment, deploy } from './deployment.ts';
 import { type Instances, instancesOf } from './function-process.ts';
 import { type Recorder, startRecorder, type Timeline, timeline } from './recorder.ts';
 import { plainModule, type RuntimeClient, runtimeClient } from './runtime-client.ts';
@@ -15,6 +24,53 @@ import {
   startVoucherify,
   throwawayCertificate,
 } from './servers.ts';
+
+/** Direct access to the emulated account, without the recorder. */
+interface Account {
+  readonly deployment: Deployment;
+  readonly tables: { readonly receipts: string; readonly identifiers: string };
+  /** Stores a new version of a secret, by its deployed name. */
+  fill(secret: string, value: unknown): Promise<void>;
+  /** Returns every row of a table, as JSON. */
+  rows(table: 'receipts' | 'identifiers'): Promise<readonly string[]>;
+  receipts(): Promise<readonly Receipt[]>;
+  /** Returns the public key that verifies evidence. */
+  evidenceKey(): Promise<PublicKey>;
+  close(): void;
+}
+
+const tableNames = v.object({ RECEIPTS_TABLE: v.string(), IDENTIFIERS_TABLE: v.string() });
+
+/** Deploys the template into the emulator. */
+async function openAccount(assembly: Assembly, endpoint: string): Promise<Account> {
+  const secrets = new SecretsManagerClient(emulated(endpoint));
+  const dynamodb = new DynamoDBClient(emulated(endpoint));
+  const kms = new KMSClient(emulated(endpoint));
+  const deployment = await deploy(assembly, endpoint, secrets);
+  const named = v.parse(tableNames, deployment.variablesOf(assembly.webhook));
+  const tables = { receipts: named.RECEIPTS_TABLE, identifiers: named.IDENTIFIERS_TABLE };
+  const scan = async (table: keyof typeof tables) =>
+    (await dynamodb.send(new ScanCommand({ TableName: tables[table], ConsistentRead: true }))).Items ?? [];
+  return {
+    deployment,
+    tables,
+    fill: async (secret, value) => {
+      const SecretId = deployment.secrets.get(secret);
+      await secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(value) }));
+    },
+    rows: async table => (await scan(table)).map(item => JSON.stringify(item)),
+    receipts: async () => {
+      const items = (await scan('receipts')).filter(item => item['sk']?.S === 'receipt');
+      return items.map(item => parseReceiptRow(item['row']?.S ?? ''));
+    },
+    evidenceKey: () => kmsSigner(kms, namesOf().evidenceKey).publicKey(),
+    close: () => {
+      secrets.destroy();
+      dynamodb.destroy();
+      kms.destroy();
+    },
+  };
+}
 
 /** Everything around the two functions. */
 export interface Harness extends Instances {
