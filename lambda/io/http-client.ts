@@ -194,7 +194,7 @@ function noAnswer(code: NoAnswer, mayHaveExecuted: boolean): HttpResult {
  * Node's HTTP client. An ES import would read all exports of `node:http`, and some of them load the whole of `fetch` and
  * `WebSocket`, which delays each cold start (test/bench/README.md).
  */
-export const nodeHttp = process.getBuiltinModule('node:http');
+const nodeHttp = process.getBuiltinModule('node:http');
 
 /** Agents that keep connections alive, for both protocols. */
 export interface KeepAliveAgents {
@@ -213,7 +213,7 @@ export function keepAliveAgents(options: AgentOptions = {}): KeepAliveAgents {
 }
 
 /** Returns whether a request failed because its reused connection was reset. */
-export function isIdleReset(request: ClientRequest, error: Error): boolean {
+function isIdleReset(request: ClientRequest, error: Error): boolean {
   return request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 

@@ -154,7 +154,7 @@ function buildCallbacks({ outcome, callbacks }: CallbackNotice, credentials: Som
 }
 
 /** The settings that verification needs. */
-export interface TokenSettings {
+interface TokenSettings {
   readonly header: string;
   readonly audience: string;
   readonly sombraUrl: string;
@@ -170,15 +170,15 @@ const secretSchema = v.object({
 });
 
 /** Reads the secret. Throws what {@link parseSecret} throws. */
-export function transcendSecret(text: string): v.InferOutput<typeof secretSchema> {
+function transcendSecret(text: string): v.InferOutput<typeof secretSchema> {
   return parseSecret(secretSchema, text);
 }
 
 /** The credentials for Sombra, as headers. */
-export type SombraHeaders = Readonly<Record<string, string>>;
+type SombraHeaders = Readonly<Record<string, string>>;
 
 /** Returns the credentials for Sombra. Throws what {@link parseSecret} throws. */
-export function sombraHeaders(text: string): SombraHeaders {
+function sombraHeaders(text: string): SombraHeaders {
   const { apiKey, sombraApiKey } = transcendSecret(text);
   const own = sombraApiKey === undefined ? {} : { 'x-sombra-authorization': `Bearer ${sombraApiKey}` };
   return { authorization: `Bearer ${apiKey}`, ...own };
@@ -196,7 +196,7 @@ const signedValue = v.object({ coreIdentifier: v.object({ value: v.string() }) }
  * value. The secret is verified first: without it, no caller can trigger a key request. Source: Transcend docs,
  * "Receiving a webhook from Transcend".
  */
-export async function verifyTranscend(
+async function verifyTranscend(
   request: HttpRequest,
   context: VerifyContext,
   settings: TokenSettings,
@@ -232,7 +232,7 @@ function signedValueOf(request: HttpRequest): string {
 }
 
 /** Returns Sombra's public key. `renewed` requests a newer one than the last. Throws `unavailable`. */
-export type SigningKey = (context: VerifyContext, headers: SombraHeaders, renewed: boolean) => Promise<KeyObject>;
+type SigningKey = (context: VerifyContext, headers: SombraHeaders, renewed: boolean) => Promise<KeyObject>;
 
 /** How long a key is used before it is fetched again, as Transcend advises, and how long if that fails. */
 const cacheMs = 3_600_000;
@@ -246,7 +246,7 @@ const fetchMs = 2000;
  * Returns the key that settings pin, or a function that fetches Sombra's key and caches it in this process. Source:
  * Transcend docs, API reference, "GET /public-keys/sombra-general-signing-key".
  */
-export function signingKey({ publicKey, sombraUrl }: TokenSettings): SigningKey {
+function signingKey({ publicKey, sombraUrl }: TokenSettings): SigningKey {
   const pinned = publicKey === undefined ? undefined : es384Key(publicKey);
   if (pinned !== undefined) return async () => pinned;
   let cached: { readonly key: KeyObject; readonly at: number } | undefined;

@@ -220,7 +220,7 @@ const hour = 60 * minute;
 type Breaker = NonNullable<RateLimitState['breaker']>;
 
 /** Returns how long the breaker stays open until the next probe, in milliseconds. */
-export function stepMs({ code, trips }: Pick<Breaker, 'code' | 'trips'>): number {
+function stepMs({ code, trips }: Pick<Breaker, 'code' | 'trips'>): number {
   switch (code) {
     case 'voucherify-429':
       return Math.min(15 * minute, minute * 2 ** trips);

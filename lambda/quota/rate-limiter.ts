@@ -208,7 +208,7 @@ interface Waiting<Request, Result> {
  * Returns a function that answers requests in batches: while one batch runs, further requests wait for the next one. `run`
  * returns the result of each request, in their order, and must not throw.
  */
-export function coalesce<Request, Result>(
+function coalesce<Request, Result>(
   run: (requests: readonly Request[]) => Promise<readonly Result[]>,
 ): (request: Request) => Promise<Result> {
   let waiting: Waiting<Request, Result>[] = [];

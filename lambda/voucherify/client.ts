@@ -70,7 +70,7 @@ export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient, 'ca
 }
 
 /** What counting needs: the time and, where the settings ask for what Voucherify lists, credentials with more scopes. */
-export interface CountingOptions extends Pick<CountingClock, 'now' | 'wait'> {
+interface CountingOptions extends Pick<CountingClock, 'now' | 'wait'> {
   readonly residueCredentials?: CredentialProvider;
 }
 
@@ -89,7 +89,7 @@ function counter<Count>(
 }
 
 /** Creates the client of one project for one attempt. */
-export function createProjectClient(
+function createProjectClient(
   baseUrl: string,
   readCredentials: CredentialProvider,
   limited: LimitedClient,

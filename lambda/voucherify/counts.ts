@@ -16,7 +16,7 @@ export interface Counting extends CountingClock {
 }
 
 /** A list of Voucherify's records of one customer. */
-export interface Listed {
+interface Listed {
   /** Path and query of the list. */
   readonly path: (customerId: string) => string;
   /** Returns how many records a response says there are, or the code of why it does not say so. */
@@ -27,7 +27,7 @@ export interface Listed {
  * Counts the records of a list, in sum over the customers. Returns the code of the reason if they cannot be counted for one of
  * them, never 0. Never throws.
  */
-export async function countListed(
+async function countListed(
   listed: Listed,
   customerIds: readonly string[],
   counting: Counting,
@@ -70,7 +70,7 @@ export function isPassing(code: string): boolean {
 }
 
 /** Returns whether a reason holds for every kind: the key or the scopes. */
-export function isForAll(code: string): boolean {
+function isForAll(code: string): boolean {
   return /^token-|^voucherify-401$|^no-credentials$|^no-spare-calls$/.test(code);
 }
 

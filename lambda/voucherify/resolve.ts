@@ -159,7 +159,7 @@ function createdAt({ seen, createdAt: text = '' }: Candidate): number {
 }
 
 /** The customers that one look-up found, and the app ids of its calls; or why it is not complete. */
-export type Finding =
+type Finding =
   | {
       readonly kind: 'complete';
       readonly candidates: readonly Candidate[];
@@ -171,7 +171,7 @@ export type Finding =
     }
   | CallFailure;
 
-export interface LookUpContext {
+interface LookUpContext {
   readonly voucherify: VoucherifyClient;
   readonly until: number;
   /** Whether there are already more candidates than may be deleted, so that the rest need not be read. */
@@ -184,11 +184,7 @@ export interface LookUpContext {
 }
 
 /** Looks up one spelling of an identifier and keeps only exact matches. */
-export async function findCustomers(
-  { kind, value }: Identifier,
-  spelling: string,
-  context: LookUpContext,
-): Promise<Finding> {
+async function findCustomers({ kind, value }: Identifier, spelling: string, context: LookUpContext): Promise<Finding> {
   if (kind === 'email') return findByEmail(spelling, value, context);
   const { result, appId } = await context.voucherify.lookUp(value, context.until);
   const appIds = new Set([appId]);

@@ -92,7 +92,7 @@ function undocumented(code: string): Retry {
 }
 
 /** The code of a response that is larger than the limit of its call. */
-export const tooLarge = 'too-large';
+const tooLarge = 'too-large';
 
 const close: BreakerEffect = { kind: 'close' };
 const count: BreakerEffect = { kind: 'count' };

@@ -97,10 +97,10 @@ function proofHeader(proof: Proof): string {
 }
 
 /** Returns which value of the secret authenticates a request, if any. `now` is in epoch milliseconds. */
-export type Matcher = (request: HttpRequest, now: number) => Authentication['secret'] | undefined;
+type Matcher = (request: HttpRequest, now: number) => Authentication['secret'] | undefined;
 
 /** Returns what checks a signature with a secret. That throws `unavailable` for an unusable key. */
-export function compileHmac(proof: HmacProof): (secret: SharedSecret) => Matcher {
+function compileHmac(proof: HmacProof): (secret: SharedSecret) => Matcher {
   const [signs, form] = [templateOf(proof.signs), signatureForm(proof)];
   return secret => {
     const keys = bothOf(secret, text => decodedKey(text, proof.key));

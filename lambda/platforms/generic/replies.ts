@@ -96,7 +96,7 @@ export function wordOf({ kind }: Pick<Outcome, 'kind'>): OutcomeWord {
 }
 
 /** Returns the result that represents several. */
-export function leadingResult(results: readonly ErasureResult[]): ErasureResult | undefined {
+function leadingResult(results: readonly ErasureResult[]): ErasureResult | undefined {
   const rank = ({ outcome }: ErasureResult) => Object.values(words).indexOf(wordOf(outcome));
   return results.toSorted((a, b) => rank(a) - rank(b))[0];
 }
