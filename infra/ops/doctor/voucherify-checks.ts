@@ -6,7 +6,7 @@ import { parseRateHeaders } from '../../../lambda/voucherify/classify.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
 import { quotaFromSettings } from '../../../lambda/voucherify/project.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
-import { isoSeconds, span } from '../terminal.ts';
+import { hourMs, isoSeconds, span } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, sandboxFix, warning } from './check.ts';
 import { secretLabel } from './secret-checks.ts';
 
@@ -120,8 +120,6 @@ interface Limit {
   readonly limit: number;
   readonly periodMs: number;
 }
-
-const hourMs = 3_600_000;
 
 function limitText({ limit, periodMs }: Limit): string {
   return `${limit} per ${periodMs === hourMs ? 'hour' : 'minute'}`;
