@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keySet } from '../../lambda/receipts/evidence.ts';
@@ -158,12 +158,12 @@ async function openLists(folder: string) {
   await manifest.add(`${csvRecord(['file', 'sha256', ...closedColumns])}\n`);
   return {
     add: async (file: string, text: string, facts: readonly (string | number)[]) => {
-      const digest = sha256(text);
+      const digest = hash('sha256', text);
       await addSum(file, digest);
       await manifest.add(`${csvRecord([file, digest, ...facts])}\n`);
     },
     close: async (complete: boolean, key: string) => {
-      await addSum('jwks.json', sha256(key));
+      await addSum('jwks.json', hash('sha256', key));
       await addSum('manifest.csv', await manifest.close(complete));
       await sums.close(complete);
     },
@@ -188,8 +188,4 @@ async function openList(folder: string, list: string) {
       return digest.digest('hex');
     },
   };
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -4,7 +4,7 @@ import { askPreview, isDelayed, type PreviewedProjects } from '../../lambda/rece
 import { OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command, OpsContext } from './context.ts';
 import { readHolding, readReceiptLike } from './receipts.ts';
-import { isoSeconds, type Output } from './terminal.ts';
+import { counted, isoSeconds, type Output } from './terminal.ts';
 
 export const previewCommand: Command = {
   summary: 'count what would be deleted, while delaySeconds delays a request',
@@ -65,7 +65,7 @@ function show({ id, preview: known, delayedUntil = 0 }: Receipt, output: Output)
 }
 
 function describe({ customers, code, activities }: PreviewedProjects[string]): string {
-  const count = customers === undefined ? 'not known' : `${customers} customer${customers === 1 ? '' : 's'}`;
+  const count = customers === undefined ? 'not known' : counted(customers, 'customer');
   const reason = code === undefined ? '' : ` (${code})`;
   if (activities === undefined) return `${count}${reason}`;
   const listed =

@@ -160,7 +160,7 @@ export function isoSeconds(at: number): string {
 }
 
 const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
+export const hourMs = 60 * minuteMs;
 export const dayMs = 24 * hourMs;
 
 /** Formats a duration (milliseconds) in its two largest units. */

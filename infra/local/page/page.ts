@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as v from 'valibot';
@@ -36,7 +36,7 @@ export function createPage(options: PageOptions): ServePage {
     if (path !== '/' && !path.startsWith('/local/')) return false;
     const port = request.socket.localPort ?? 0;
     const route = `${request.method} ${path}`;
-    if (!isFromThisPage(request, port)) answer(response, { status: 403, message: 'only the page itself may do this' });
+    if (!isFromThisPage(request, port)) answerJson(response, 403, { message: 'only the page itself may do this' });
     else if (route === 'GET /') response.writeHead(200, pageHeaders(html)).end(html);
     else if (route === 'GET /local/events') streamState(state, response);
     else void act(actions.get(route), request, response, `http://127.0.0.1:${port}`);
@@ -119,12 +119,13 @@ async function act(
   response: ServerResponse,
   origin: string,
 ): Promise<void> {
-  if (action === undefined) return answer(response, { status: 404, message: 'no such route' });
+  if (action === undefined) return answerJson(response, 404, { message: 'no such route' });
   try {
-    answer(response, await action(parseJson(await readText(request))?.value, origin));
+    const { status, ...reply } = await action(parseJson(await readText(request))?.value, origin);
+    answerJson(response, status, reply);
   } catch (error) {
     const isTheirs = error instanceof v.ValiError;
-    answer(response, isTheirs ? { status: 400, message: 'not understood' } : { status: 500, message: 'it failed' });
+    answerJson(response, isTheirs ? 400 : 500, { message: isTheirs ? 'not understood' : 'it failed' });
   }
 }
 
@@ -136,9 +137,10 @@ async function readText(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-function answer(response: ServerResponse, { status, ...body }: Done): void {
+/** Sends a JSON reply that no cache keeps. */
+export function answerJson(response: ServerResponse, status: number, reply: object): void {
   response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-  response.end(JSON.stringify(body));
+  response.end(JSON.stringify(reply));
 }
 
 /** Sends the whole state, and again after each change, as server-sent events (HTML, section 9.2). */
@@ -167,7 +169,7 @@ export function isFromThisPage(request: Pick<IncomingMessage, 'method' | 'header
 function pageHeaders(html: string): Readonly<Record<string, string>> {
   const sources = (tag: string) =>
     [...html.matchAll(new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`, 'g'))]
-      .map(([, text = '']) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`)
+      .map(([, text = '']) => `'sha256-${hash('sha256', text, 'base64')}'`)
       .join(' ');
   return {
     'Content-Type': 'text/html; charset=utf-8',

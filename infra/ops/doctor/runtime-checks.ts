@@ -3,7 +3,7 @@ import { needsOperator, type PullState, readHeartbeat, readPull } from '../../..
 import { openPlatforms } from '../../../lambda/platforms/index.ts';
 import { deadlineUsedPercent, type Receipt, type ReceiptQueue } from '../../../lambda/receipts/receipt.ts';
 import { type TableStatus, tableProblems } from '../deployment.ts';
-import { isoSeconds } from '../terminal.ts';
+import { hourMs, isoSeconds } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, warning } from './check.ts';
 
 /** Checks that receipts, their queue and the control rows can be read, and that both tables are protected. */
@@ -166,8 +166,6 @@ function checkOpen(open: readonly Receipt[], { now }: CheckContext): CheckResult
   if (used >= halfPercent) return warning(`${state}: ${command} (RUNBOOK.md#deadline-half-used)`);
   return ok(state);
 }
-
-const hourMs = 3_600_000;
 
 /** The sweep signs within minutes. An operator's retry changes when a receipt is due, so the age is taken from the receipt. */
 function checkUnsigned(unsigned: readonly Receipt[], { now }: CheckContext): CheckResult {

@@ -5,7 +5,7 @@ import { quotaFromSettings } from '../../../lambda/voucherify/client.ts';
 import { apiKeyReader } from '../../../lambda/voucherify/credentials.ts';
 import type { ProjectSettings } from '../../../lambda/voucherify/project-settings.ts';
 import { parseRateHeaders } from '../../../lambda/voucherify/responses.ts';
-import { isoSeconds, span } from '../terminal.ts';
+import { hourMs, isoSeconds, span } from '../terminal.ts';
 import { bad, type Check, type CheckContext, type CheckResult, ok, type Probe, sandboxFix, warning } from './check.ts';
 import { secretLabel } from './secret-checks.ts';
 
@@ -119,8 +119,6 @@ interface Limit {
   readonly limit: number;
   readonly periodMs: number;
 }
-
-const hourMs = 3_600_000;
 
 function limitText({ limit, periodMs }: Limit): string {
   return `${limit} per ${periodMs === hourMs ? 'hour' : 'minute'}`;

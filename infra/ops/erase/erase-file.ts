@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { Failure } from '../../../lambda/domain/failure.ts';
@@ -235,11 +235,11 @@ export function readPeople(path: string): People {
   if (kept.length === 0) throw new OpsUsageError('--csv: has no line below the header');
   if (kept.length > maxPeople)
     throw new OpsUsageError(`--csv: has more than ${maxPeople} people: split it into several files`);
-  const digest = sha256(JSON.stringify(kept.map(({ identifiers }) => identifiers)));
+  const digest = hash('sha256', JSON.stringify(kept.map(({ identifiers }) => identifiers)));
   return {
     people: kept.map(({ line, identifiers }, at) => ({
       line,
-      request: { reference: sha256(`${digest}#${at}`), identifiers },
+      request: { reference: hash('sha256', `${digest}#${at}`), identifiers },
     })),
     repeated: people.length - kept.length,
   };
@@ -296,8 +296,4 @@ function identifiersOf(cells: readonly string[], kinds: readonly ManualKind[]): 
     return value.trim() === '' ? [] : [{ kind, value }];
   });
   return filled.toSorted((a, b) => manualKinds.indexOf(a.kind) - manualKinds.indexOf(b.kind));
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

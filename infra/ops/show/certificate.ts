@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Evidence } from '../../../lambda/receipts/evidence.ts';
 import { dateText, escapeHtml, htmlFile } from '../html.ts';
 import { auditAnswers, isPartialResult } from './audit-report.ts';
@@ -103,7 +103,7 @@ function section(heading: string, lines: readonly string[]): string {
 
 /** The digest of the file that `show --jws` and `export` write, so that `sha256sum` prints the same. In groups of eight. */
 function fingerprint(jws: string): string {
-  const digest = createHash('sha256').update(`${jws}\n`).digest('hex');
+  const digest = hash('sha256', `${jws}\n`);
   return digest.replaceAll(/.{8}(?!$)/g, '$& ');
 }
 
