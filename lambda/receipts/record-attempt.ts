@@ -27,7 +27,7 @@ export type ProjectResult =
   | (Unfinished & {
       readonly kind: 'retry';
       readonly notBefore?: number;
-      readonly notAfter?: number;
+      readonly retryBy?: number;
       readonly unproven?: boolean;
     })
   /** Everything that was found is erased, but Voucherify refused look-ups. */
@@ -185,8 +185,8 @@ function postponeAttempt(receipt: Receipt, results: readonly ProjectResult[], { 
   const isInterrupted =
     retries.length > 0 && retries.every(result => result.code === 'rate-limited' && result.resumable === true);
   const notBefore = Math.max(...retries.map(result => result.notBefore ?? 0));
-  const notAfter = Math.min(...retries.map(result => result.notAfter ?? Number.POSITIVE_INFINITY));
-  const nextAttemptAt = isInterrupted ? notBefore : Math.max(Math.min(retryAt, notAfter), notBefore);
+  const retryBy = Math.min(...retries.map(result => result.retryBy ?? Number.POSITIVE_INFINITY));
+  const nextAttemptAt = isInterrupted ? notBefore : Math.max(Math.min(retryAt, retryBy), notBefore);
   return nextRevision(receipt, { nextAttemptAt, ...(first === undefined ? {} : { lastResult: first.code }) });
 }
 

@@ -124,8 +124,8 @@ function classifyToken(result: HttpResult, now: number, failingSince?: number): 
   if (parsed.success) return { ...effect, status, token: parsed.output.json };
   if (outcome.kind === 'retry' && [401, 402, 403, 429].includes(status)) return { ...effect, status, failure: outcome };
   if (outcome.kind === 'retry' && (status === 0 || status >= 500)) {
-    const { alarm, notAfter } = outcome;
-    const more = { ...(alarm && { alarm }), ...(notAfter && { notAfter }) };
+    const { alarm, retryBy } = outcome;
+    const more = { ...(alarm && { alarm }), ...(retryBy && { retryBy }) };
     return { ...effect, status, failure: retryLater(`token-${status || outcome.code}`, { stop: true, ...more }) };
   }
   const failure = retryLater(`token-${status}`, {

@@ -19,7 +19,7 @@ export type CallFailure = {
       readonly kind: 'retry';
       readonly notBefore?: number;
       /** When a project that still fails counts as unreachable: an attempt then raises the alarm. */
-      readonly notAfter?: number;
+      readonly retryBy?: number;
       readonly unproven?: boolean;
     }
   /** With the number of customers found so far, if these are too many, or with the ids of legal holds. */
@@ -48,8 +48,8 @@ export function classify(result: HttpResult, now: number, failingSince: number =
   const classified = classifyResult(result, now);
   const { outcome, breaker } = classified;
   if (breaker.kind !== 'count' || outcome.kind !== 'retry') return classified;
-  const notAfter = failingSince + unreachableMs;
-  const more = now < notAfter ? { notAfter } : { alarm: 'voucherify-unreachable' as const };
+  const retryBy = failingSince + unreachableMs;
+  const more = now < retryBy ? { retryBy } : { alarm: 'voucherify-unreachable' as const };
   return { ...classified, outcome: { ...outcome, ...more } };
 }
 

@@ -148,7 +148,7 @@ describe('unfinished result', () => {
       expect(nextAt(limited, other)).toBe(now + 30_000);
       expect(nextAt(other, limited)).toBe(now + 30_000);
     }
-    expect(nextAt(later({ notAfter: now + 20_000 }), later({ notAfter: now + 25_000 }))).toBe(now + 20_000);
+    expect(nextAt(later({ retryBy: now + 20_000 }), later({ retryBy: now + 25_000 }))).toBe(now + 20_000);
   });
 
   test('responses without proof: are counted once for an attempt', () => {

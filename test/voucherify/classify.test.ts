@@ -145,7 +145,7 @@ describe('no response', () => {
     ['redirected', true, false],
   ] as const)('%s, may have executed: %s: is retried', (code, mayHaveExecuted, stop) => {
     expect(none(code, mayHaveExecuted)).toEqual({
-      outcome: retry(code, { mayHaveExecuted, stop, notAfter: now + 14 * minute }),
+      outcome: retry(code, { mayHaveExecuted, stop, retryBy: now + 14 * minute }),
       breaker: count,
       status: 0,
     });
@@ -170,7 +170,7 @@ describe('project that does not respond', () => {
     };
     expect(alarmOf(now - most)).toBe('voucherify-unreachable');
     expect([alarmOf(now - most + 1), alarmOf()]).toEqual([undefined, undefined]);
-    expect(classify(result, now, now - minute).outcome).toMatchObject({ notAfter: now + 13 * minute });
+    expect(classify(result, now, now - minute).outcome).toMatchObject({ retryBy: now + 13 * minute });
   });
 
   test('any other response: raises no such alarm', () => {
@@ -258,5 +258,5 @@ describe('rate-limit headers', () => {
 
 test('failure: names a code of this service only', () => {
   const failure = classify(response(500, 'ada@example.com'), now).outcome as CallFailure;
-  expect(Object.keys(failure).toSorted()).toEqual(['code', 'kind', 'mayHaveExecuted', 'notAfter', 'stop']);
+  expect(Object.keys(failure).toSorted()).toEqual(['code', 'kind', 'mayHaveExecuted', 'retryBy', 'stop']);
 });

@@ -243,7 +243,7 @@ describe('token request without a token', () => {
   ] as const)('endpoint %s: has no effect on a customer and is retried', async (mode, code) => {
     const harness = tokenHarness();
     harness.sandbox.outage(mode);
-    const expected = { ...failure(code), notAfter: now + 14 * minute };
+    const expected = { ...failure(code), retryBy: now + 14 * minute };
     expect(await Promise.all([harness.token(), harness.token()])).toStrictEqual([expected, expected]);
     expect(harness.calls).toHaveLength(1);
     expect(harness.effect?.breaker).toEqual({ kind: 'count' });
