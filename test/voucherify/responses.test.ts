@@ -5,12 +5,7 @@ import { parseDeletion, parseLookUp, parsePage } from '../../lambda/voucherify/r
 import { done, html, notFound, outcome, pin } from '../support/voucherify-responses.ts';
 
 const unproven = (code: string) => ({
-  kind: 'retry',
-  code,
-  mayHaveExecuted: true,
-  stop: false,
-  unproven: true,
-  alarm: 'unproven-response',
+  ...{ kind: 'retry', code, mayHaveExecuted: true, stop: false, unproven: true, alarm: 'unproven-response' },
 });
 
 describe('deletion', () => {
