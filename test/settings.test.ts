@@ -230,18 +230,11 @@ describe('addresses in settings', () => {
   const withOrigin = (origin: unknown) => (settings: Loose) =>
     (settings['platforms'].ketch.callbackOrigins = ['https://dsr.ketch.com', origin]);
   const withSombra = (sombraUrl: string) => (settings: Loose) =>
-    (settings['platforms'].transcend = {
-      audience: 'acme',
-      sombraUrl,
-      identities: { coreIdentifier: 'source_id' },
-    });
+    (settings['platforms'].transcend = { audience: 'acme', sombraUrl, identities: {} });
 
-  test.each([...['https://api.voucherify.io', 'https://us1.api.voucherify.io', 'https://shop-1.eu.api.voucherify.io']])(
-    'baseUrl %s: is accepted',
-    url => {
-      expectProblems(withUrl(url));
-    },
-  );
+  test.each(['api', 'us1.api', 'shop-1.eu.api'])('baseUrl of %s.voucherify.io: is accepted', name => {
+    expectProblems(withUrl(`https://${name}.voucherify.io`));
+  });
 
   test.each([
     ...['http://api.voucherify.io', 'https://voucherify.io', 'https://evilapi.voucherify.io', ''],
@@ -357,17 +350,13 @@ describe('operations in settings', () => {
   const zone = 'operations.domain.hostedZone';
   const outside = `${zone}.name: must be the zone of the domain`;
   const noId = `${zone}.id: must be the id of a hosted zone, such as Z0123456789ABC`;
+  const outsideNames = ['example.org', 'asure.example.com', 'sub.erasure.example.com'];
+  const wrongIds = ['z0123456789abc', '/hostedzone/Z0123456789ABC', 'Z', 'example.com', ''];
   test.each<[object, string[]]>([
     [{ id, name: 'example.com' }, []],
     [{ id, name: 'erasure.example.com' }, []],
-    ...['example.org', 'asure.example.com', 'sub.erasure.example.com'].map((name): [object, string[]] => [
-      { id, name },
-      [outside],
-    ]),
-    ...['z0123456789abc', '/hostedzone/Z0123456789ABC', 'Z', 'example.com', ''].map((wrong): [object, string[]] => [
-      { id: wrong, name: 'example.com' },
-      [noId],
-    ]),
+    ...outsideNames.map((name): [object, string[]] => [{ id, name }, [outside]]),
+    ...wrongIds.map((wrong): [object, string[]] => [{ id: wrong, name: 'example.com' }, [noId]]),
     [{ name: 'example.com' }, [`${zone}.id: is missing`]],
     [{ id }, [`${zone}.name: is missing`]],
   ])('hosted zone %j: %j', (hostedZone, problems) => {

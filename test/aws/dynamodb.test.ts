@@ -43,6 +43,11 @@ describeOnDynamodb(engine => {
 
   describe('receipt store on DynamoDB: rows', () => {
     let open: Awaited<ReturnType<typeof opened>>;
+    const accepted = async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      return receipt;
+    };
     beforeEach(async () => {
       open = await opened();
     });
@@ -53,8 +58,7 @@ describeOnDynamodb(engine => {
     };
 
     test('open receipt: has the index attribute and no expiry', async () => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       expect(await rows(open.tables.receipts)).toEqual([
         {
           pk: { S: 'receipt#receipt-1' },
@@ -72,8 +76,7 @@ describeOnDynamodb(engine => {
     });
 
     test('identifiers and pins: are only in the other table, one row each', async () => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       await open.store.replace(withPins(receipt, 'main', 2), { pins: { project: 'main', pins } });
       expect(await rows(open.tables.identifiers)).toEqual([
         { pk: { S: 'receipt-1' }, sk: { S: 'personal-data' }, row: { S: JSON.stringify(kept) } },
@@ -117,8 +120,7 @@ describeOnDynamodb(engine => {
     });
 
     test('attributes of another version of this code: are preserved', async () => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       const update = new UpdateItemCommand({
         TableName: open.tables.receipts,
         Key: { pk: { S: 'receipt#receipt-1' }, sk: { S: 'receipt' } },
@@ -131,8 +133,7 @@ describeOnDynamodb(engine => {
     });
 
     test('rows of another shape: are rejected', async () => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       const Key = { pk: { S: 'receipt#receipt-1' }, sk: { S: 'receipt' } };
       const UpdateExpression = 'REMOVE #row';
       const ExpressionAttributeNames = { '#row': 'row' };
@@ -151,6 +152,11 @@ describeOnDynamodb(engine => {
   describe('receipt store on DynamoDB: calls', () => {
     let front: AwsEndpoint;
     let open: Awaited<ReturnType<typeof opened>>;
+    const accepted = async () => {
+      const receipt = receiptOf();
+      await open.store.accept(receipt, kept);
+      return receipt;
+    };
     beforeEach(async () => {
       front = await startAwsEndpoint(passesTo(engine().endpoint));
       open = await opened(front.endpoint);
@@ -180,8 +186,7 @@ describeOnDynamodb(engine => {
       ['alone', {}, 'UpdateItem'],
       ['in a transaction', { pins: { project: 'main', pins } }, 'TransactWriteItems'],
     ])('replace %s with a lost response: recognises its own write', async (_, also, operation) => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       loseNextAnswer();
       expect(await open.store.replace(withPins(receipt, 'main', 2), also)).toBe(true);
       expect(front.operations.slice(1)).toEqual([operation, operation]);
@@ -197,8 +202,7 @@ describeOnDynamodb(engine => {
     ])(
       'closed receipt: %s is stored by one update of the receipt alone, and all rows still expire',
       async (_, change) => {
-        const receipt = receiptOf();
-        await open.store.accept(receipt, kept);
+        const receipt = await accepted();
         const end = closed(receipt);
         await open.store.replace(end, { deletePersonalData: true });
         expect(await open.store.replace(next(end, change))).toBe(true);
@@ -230,8 +234,7 @@ describeOnDynamodb(engine => {
     });
 
     test('receipt that the lagging index has in two partitions: is due once', async () => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       const seen = await recordNextAnswer();
       front.answerWith((call, response) =>
         (call.operation === 'Query' ? answers(200, seen) : passesTo(engine().endpoint))(call, response),
@@ -240,8 +243,7 @@ describeOnDynamodb(engine => {
     });
 
     test('stale index: is only a suggestion', async () => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       const seen = await recordNextAnswer();
       await open.store.replace(closed(receipt), { deletePersonalData: true });
       expect(await open.store.due('erase', now, 10)).toEqual([]);
@@ -310,15 +312,13 @@ describeOnDynamodb(engine => {
       });
 
       test('replace: is retried once', async () => {
-        const receipt = receiptOf();
-        await open.store.accept(receipt, kept);
+        const receipt = await accepted();
         answerNextWrite(answer);
         expect(await open.store.replace(closed(receipt), { deletePersonalData: true })).toBe(true);
       });
 
       test('replace of an older revision: is refused', async () => {
-        const receipt = receiptOf();
-        await open.store.accept(receipt, kept);
+        const receipt = await accepted();
         await open.store.replace(putOff(receipt, now + 1));
         for (const answerWrites of [answerNextWrite, answerNextTwoWrites]) {
           answerWrites(answer);
@@ -338,8 +338,7 @@ describeOnDynamodb(engine => {
     });
 
     test('conflict and a failed condition: is not retried', async () => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       await open.store.replace(putOff(receipt, now + 1));
       const before = front.operations.length;
       answerNextWrite(canceled('ConditionalCheckFailed', 'TransactionConflict'));
@@ -348,8 +347,7 @@ describeOnDynamodb(engine => {
     });
 
     test('conflict of a single update: is handled in the same way', async () => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       answerNextWrite(conflict);
       expect(await open.store.replace(putOff(receipt, now + 1))).toBe(true);
       answerNextTwoWrites(conflict);
@@ -357,8 +355,7 @@ describeOnDynamodb(engine => {
     });
 
     test('transaction without capacity: is not read again', async () => {
-      const receipt = receiptOf();
-      await open.store.accept(receipt, kept);
+      const receipt = await accepted();
       answerNextWrite(canceled('ThrottlingError', 'None'));
       await expect(open.store.accept(receipt, kept)).rejects.toThrow(unavailable);
       answerNextWrite(refuses(400, 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException'));

@@ -94,14 +94,12 @@ describe('operator policy', () => {
   });
 });
 
-describe('policy of erasures by hand', () => {
-  test('grants: only to invoke the webhook’s alias, which the operator policy does not', () => {
-    expect(manualPolicy.PolicyDocument.Statement.map(readable)).toEqual([
-      { Sid: 'ManualErasure', Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: 'erasure-webhook:live' },
-    ]);
-    const invoked = statements.filter(({ Action }: { Action: unknown }) => Action === 'lambda:InvokeFunction');
-    expect(invoked.map(({ Resource }: { Resource: unknown }) => Resource)).toEqual(['erasure-sweeper:live']);
-  });
+test('policy of erasures by hand, grants: only to invoke the webhook’s alias, which the operator policy does not', () => {
+  expect(manualPolicy.PolicyDocument.Statement.map(readable)).toEqual([
+    { Sid: 'ManualErasure', Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: 'erasure-webhook:live' },
+  ]);
+  const invoked = statements.filter(({ Action }: { Action: unknown }) => Action === 'lambda:InvokeFunction');
+  expect(invoked.map(({ Resource }: { Resource: unknown }) => Resource)).toEqual(['erasure-sweeper:live']);
 });
 
 test.each([

@@ -193,22 +193,20 @@ const hostedZone: KeysOf<NonNullable<Domain['hostedZone']>> = { id: true, name: 
 
 const { definitions } = schema;
 
-describe('settings schema keys', () => {
-  test.each([
-    { what: 'the whole', has: schema.properties, wanted: whole },
-    { what: 'a project', has: definitions.project.properties, wanted: wantedKeys.projects },
-    { what: 'reappearance', has: definitions.reappearance.properties, wanted: reappearance },
-    { what: 'the limits', has: definitions.limits.properties, wanted: wantedKeys.limits },
-    { what: 'operations', has: definitions.operations.properties, wanted: wantedKeys.operations },
-    { what: 'the domain', has: definitions.domain.properties, wanted: domain },
-    { what: 'its zone', has: definitions.domain.properties.hostedZone.properties, wanted: hostedZone },
-    { what: 'the platforms', has: schema.properties.platforms.properties, wanted: platformsSchema.entries },
-    { what: 'ketch', has: definitions.ketch.properties, wanted: ketchSettings.entries },
-    { what: 'generic', has: definitions.generic.properties, wanted: genericSettings.entries },
-    { what: 'transcend', has: definitions.transcend.properties, wanted: transcendSettings.entries },
-    { what: 'segment', has: definitions.segment.properties, wanted: segmentSettings.entries },
-    { what: 'shopify', has: definitions.shopify.properties, wanted: shopifySettings.entries },
-  ])('$what: are those of the parser', ({ has, wanted }) => {
-    expect(Object.keys(has).sort()).toEqual(Object.keys(wanted).sort());
-  });
+test.each([
+  { what: 'the whole', has: schema.properties, wanted: whole },
+  { what: 'a project', has: definitions.project.properties, wanted: wantedKeys.projects },
+  { what: 'reappearance', has: definitions.reappearance.properties, wanted: reappearance },
+  { what: 'the limits', has: definitions.limits.properties, wanted: wantedKeys.limits },
+  { what: 'operations', has: definitions.operations.properties, wanted: wantedKeys.operations },
+  { what: 'the domain', has: definitions.domain.properties, wanted: domain },
+  { what: 'its zone', has: definitions.domain.properties.hostedZone.properties, wanted: hostedZone },
+  { what: 'the platforms', has: schema.properties.platforms.properties, wanted: platformsSchema.entries },
+  { what: 'ketch', has: definitions.ketch.properties, wanted: ketchSettings.entries },
+  { what: 'generic', has: definitions.generic.properties, wanted: genericSettings.entries },
+  { what: 'transcend', has: definitions.transcend.properties, wanted: transcendSettings.entries },
+  { what: 'segment', has: definitions.segment.properties, wanted: segmentSettings.entries },
+  { what: 'shopify', has: definitions.shopify.properties, wanted: shopifySettings.entries },
+])('settings schema keys, $what: are those of the parser', ({ has, wanted }) => {
+  expect(Object.keys(has).sort()).toEqual(Object.keys(wanted).sort());
 });

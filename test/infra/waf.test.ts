@@ -9,12 +9,10 @@ const [acl] = of('AWS::WAFv2::WebACL');
 const [rate, ...others] = acl.Rules;
 const [stage] = of('AWS::ApiGateway::Stage');
 
-describe('web ACL by default', () => {
-  test.each([{}, { waf: false }])('web ACL: none, because it has a fixed cost', operations => {
-    const { template: plain } = synthesised({ settings: settingsWith({ operations }) });
-    plain.resourceCountIs('AWS::WAFv2::WebACL', 0);
-    plain.resourceCountIs('AWS::WAFv2::WebACLAssociation', 0);
-  });
+test.each([{}, { waf: false }])('web ACL by default, web ACL: none, because it has a fixed cost', operations => {
+  const { template: plain } = synthesised({ settings: settingsWith({ operations }) });
+  plain.resourceCountIs('AWS::WAFv2::WebACL', 0);
+  plain.resourceCountIs('AWS::WAFv2::WebACLAssociation', 0);
 });
 
 describe('web ACL', () => {

@@ -14,11 +14,9 @@ function problemOf(variables: Readonly<Record<string, string | undefined>>): str
   return '';
 }
 
-describe('arguments of a local run', () => {
-  test('variables: may follow in any shell', () => {
-    expect(readAssignments(['PORT=4000', 'SETTINGS=a=b c'])).toEqual({ PORT: '4000', SETTINGS: 'a=b c' });
-    for (const wrong of ['PORT', 'port=1', 'PATH=/bin', '']) expect(readAssignments([wrong])).toBeUndefined();
-  });
+test('arguments of a local run, variables: may follow in any shell', () => {
+  expect(readAssignments(['PORT=4000', 'SETTINGS=a=b c'])).toEqual({ PORT: '4000', SETTINGS: 'a=b c' });
+  for (const wrong of ['PORT', 'port=1', 'PATH=/bin', '']) expect(readAssignments([wrong])).toBeUndefined();
 });
 
 describe('options of a local run', () => {

@@ -142,28 +142,26 @@ describe('steps of a receipt', () => {
   });
 });
 
-describe('journal of a local run', () => {
-  test('receipts: the latest are kept, and each time is the first one', async () => {
-    let at = now;
-    const { adapters, close } = await openSqliteServices({
-      ...readLocalOptions({ PORT: '0', DATA_DIR: ':memory:' }),
-      now: () => at,
-    });
-    onTestFinished(close);
-    const journal = createJournal();
-    const { store } = journal.observe(adapters);
-    for (let number = 0; number <= 100; number += 1) await store.accept(receiptOf({ id: `receipt-${number}` }), kept);
-    await store.accept(receiptOf({ id: 'receipt-5' }), kept);
-    expect(journal.receipts()).toHaveLength(100);
-    const next = receiptOf({ id: 'receipt-7', revision: 2, projects: projects({ pins: 1 }) });
-    await store.replace(next);
-    at += 1000;
-    await store.replace({ ...next, revision: 3 });
-    expect(await store.replace({ ...next, revision: 9 })).toBe(false);
-    expect(journal.receipts().find(({ receipt }) => receipt.id === 'receipt-7')).toMatchObject({
-      receipt: { revision: 3 },
-      pinnedAt: now,
-    });
+test('journal of a local run, receipts: the latest are kept, and each time is the first one', async () => {
+  let at = now;
+  const { adapters, close } = await openSqliteServices({
+    ...readLocalOptions({ PORT: '0', DATA_DIR: ':memory:' }),
+    now: () => at,
+  });
+  onTestFinished(close);
+  const journal = createJournal();
+  const { store } = journal.observe(adapters);
+  for (let number = 0; number <= 100; number += 1) await store.accept(receiptOf({ id: `receipt-${number}` }), kept);
+  await store.accept(receiptOf({ id: 'receipt-5' }), kept);
+  expect(journal.receipts()).toHaveLength(100);
+  const next = receiptOf({ id: 'receipt-7', revision: 2, projects: projects({ pins: 1 }) });
+  await store.replace(next);
+  at += 1000;
+  await store.replace({ ...next, revision: 3 });
+  expect(await store.replace({ ...next, revision: 9 })).toBe(false);
+  expect(journal.receipts().find(({ receipt }) => receipt.id === 'receipt-7')).toMatchObject({
+    receipt: { revision: 3 },
+    pinnedAt: now,
   });
 });
 

@@ -23,6 +23,7 @@ import { startLocalProcess, temporaryFolder } from '../support/local-process.ts'
 import { callerIdentity, errors, type OpsHarness, opsBeside, opsHarness, recordingOutput, run } from './ops-harness.ts';
 
 const reason = ['--why', 'a letter of 12 November'];
+const proved = 'erased: permanently deleted, with proof (main 1)';
 
 /** A request for the customer with this `source_id`. */
 function request(value: string): ManualRequest {
@@ -231,11 +232,7 @@ describe('ops erase --csv', () => {
     ['too many cells', 'source_id\nplanted,x', 'line 2: has 2 cells, and the header has 1'],
     ['no identifier', 'source_id,email\nx,\n , ', 'line 3: has no identifier'],
     ['no address', 'source_id,email\nx,planted', 'line 2, column email: must be an e-mail address'],
-    [
-      'no customer id',
-      'customer_id\nplanted',
-      'line 2, column customer_id: must be the id of a customer in Voucherify',
-    ],
+    ['no customer id', 'customer_id\nplanted', 'line 2, column customer_id: must be the id of a customer'],
     ['white space', 'source_id\n"planted\n1"\nplanted ', 'line 2, column source_id: must be a source_id of Voucherify'],
     ['a space at the end', 'source_id\nx\nplanted ', 'line 3, column source_id: begins or ends with white space'],
     ['an open quote', 'source_id\nx\n"planted', 'line 3: a quote is not closed, or is inside a cell'],
@@ -254,9 +251,8 @@ describe('ops erase --csv', () => {
   test('file with many mistakes: twenty are named by line and column, and the rest is counted', async () => {
     const manual = await manualHarness();
     const wrong = Array.from({ length: 22 }, (_, at) => `planted-${at}`);
-    const error = await manual
-      .erase('--csv', fileWith(['email,source_id', 'ada@example.com,', 'x', ...wrong.map(one => `${one},`)].join('\n')))
-      .catch((thrown: Error) => thrown);
+    const rows = ['email,source_id', 'ada@example.com,', 'x', ...wrong.map(one => `${one},`)];
+    const error = await manual.erase('--csv', fileWith(rows.join('\n'))).catch((thrown: Error) => thrown);
     const lines = (error instanceof Error ? error.message : '').split('\n');
     expect(lines).toHaveLength(21);
     expect(lines.slice(0, 2)).toEqual([
@@ -278,25 +274,23 @@ describe('ops erase --csv', () => {
   });
 });
 
-describe('ops erase', () => {
-  test.each<[readonly string[], string]>([
-    [[], 'erase: give identifiers such as --email -, or --csv FILE'],
-    [['--email', '-', '--csv', 'x'], 'erase: give identifiers such as --email -, or --csv FILE'],
-    [['planted'], 'erase: takes options only, no arguments'],
-    [['--email', '-', '--confirm'], '--confirm: is only for --csv'],
-    [['--email', 'planted', ...reason], '--email: must be -'],
-    [['--email', '-'], '--why: must be the reason for the decision'],
-    [['--email', '-', '--why', 'for planted@example.com'], '--why: must not contain an e-mail address'],
-    [['--email', '-', '--source-id', '-', ...reason], 'standard input has one value'],
-  ])('%j: is a usage error without a value', async (args, message) => {
-    const { context } = await manualHarness();
-    const parsed = parseCommandArgs(eraseCommand, args);
-    const error = await (async () => eraseCommand.run(parsed, context, recordingOutput().output))().catch(
-      (thrown: Error) => thrown,
-    );
-    expect(error).toMatchObject({ message: expect.stringContaining(message) });
-    expect(String(error)).not.toContain('planted');
-  });
+test.each<[readonly string[], string]>([
+  [[], 'erase: give identifiers such as --email -, or --csv FILE'],
+  [['--email', '-', '--csv', 'x'], 'erase: give identifiers such as --email -, or --csv FILE'],
+  [['planted'], 'erase: takes options only, no arguments'],
+  [['--email', '-', '--confirm'], '--confirm: is only for --csv'],
+  [['--email', 'planted', ...reason], '--email: must be -'],
+  [['--email', '-'], '--why: must be the reason for the decision'],
+  [['--email', '-', '--why', 'for planted@example.com'], '--why: must not contain an e-mail address'],
+  [['--email', '-', '--source-id', '-', ...reason], 'standard input has one value'],
+])('ops erase, %j: is a usage error without a value', async (args, message) => {
+  const { context } = await manualHarness();
+  const parsed = parseCommandArgs(eraseCommand, args);
+  const error = await (async () => eraseCommand.run(parsed, context, recordingOutput().output))().catch(
+    (thrown: Error) => thrown,
+  );
+  expect(error).toMatchObject({ message: expect.stringContaining(message) });
+  expect(String(error)).not.toContain('planted');
 });
 
 /** Runs `ops erase …` as a process, and checks that no planted value is printed. */
@@ -351,10 +345,7 @@ describe('ops erase on AWS', () => {
     manual.harness.addCustomer({ source_id: 'planted-1' });
     const { status, stdout, stderr } = await command('planted-1\n');
     const [receipt] = await manual.harness.receipts();
-    expect(stdout.split('\n').slice(0, 2)).toEqual([
-      'erased: permanently deleted, with proof (main 1)',
-      `receipt ${receipt?.id}`,
-    ]);
+    expect(stdout.split('\n').slice(0, 2)).toEqual([proved, `receipt ${receipt?.id}`]);
     expect(stderr).toContain(`as ${zoe}`);
     expect(status).toBe(0);
     expect(invoked).toEqual(['/2015-03-31/functions/erasure-webhook/invocations?Qualifier=live']);
@@ -442,35 +433,23 @@ describe('result of one erasure by hand', () => {
     manual.harness.addCustomer({ source_id: 'crm-1' });
     const { status, lines } = await eraseOneOf(manual, 'crm-1');
     const [receipt] = await manual.harness.receipts();
-    expect({ status, lines }).toEqual({
-      status: 0,
-      lines: [
-        'erased: permanently deleted, with proof (main 1)',
-        `receipt ${receipt?.id}`,
-        `  npm run ops -- show ${receipt?.id}`,
-      ],
-    });
-    expect(await eraseOneOf(manual, 'nobody', true)).toMatchObject({
-      status: 3,
-      json: { outcome: 'no-match', deleted: { main: 0 } },
-    });
+    const expected = [proved, `receipt ${receipt?.id}`, `  npm run ops -- show ${receipt?.id}`];
+    expect({ status, lines }).toEqual({ status: 0, lines: expected });
+    const json = { outcome: 'no-match', deleted: { main: 0 } };
+    expect(await eraseOneOf(manual, 'nobody', true)).toMatchObject({ status: 3, json });
   });
 
   test('paused and in review: say what stops it, and the next command', async () => {
     const manual = await manualHarness({ limits: { customersPerRequest: 1, delaySeconds: 60 } });
     const held = await eraseOneOf(manual, 'crm-1');
-    expect({ status: held.status, line: held.lines[0] }).toEqual({
-      status: 0,
-      line: 'in progress: accepted, and the sweep finishes it',
-    });
+    expect([held.status, held.lines[0]]).toEqual([0, 'in progress: accepted, and the sweep finishes it']);
     await run(manual.context, 'pause', 'platform:manual', '--why', 'a drill');
     const { lines } = await eraseOneOf(manual, 'crm-2');
     expect(lines.join()).toContain('stopped by the pause of platform:manual');
     const review = await manualHarness();
     review.harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
-    expect((await eraseOneOf(review, 'crm-1')).lines[0]).toBe(
-      'needs review: no customer is deleted until an operator decides (voucherify-400)',
-    );
+    const undecided = 'needs review: no customer is deleted until an operator decides (voucherify-400)';
+    expect((await eraseOneOf(review, 'crm-1')).lines[0]).toBe(undecided);
     expect(await eraseOneOf(review, 'crm-2', true)).toMatchObject({ status: 1, json: { reason: 'voucherify-400' } });
   });
 

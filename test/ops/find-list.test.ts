@@ -62,11 +62,8 @@ describe('find', () => {
 
   test('identifiers: kinds are separate, and only e-mail addresses ignore case', async ({ at }) => {
     await erased(at, 'crm-1');
-    const args = [
-      ...['--customer-id', '--email', '--phone'].map(option => [option, 'crm-1']),
-      ['--source-id', 'CRM-1'],
-    ];
-    for (const one of args)
+    const args = ['--customer-id', '--email', '--phone'].map(option => [option, 'crm-1']);
+    for (const one of [...args, ['--source-id', 'CRM-1']])
       expect(await at.run('find', ...one)).toMatchObject({ status: 1, lines: [never, expect.anything()] });
     const { json } = await at.run('find', '--email', 'x@example.com', '--json');
     expect(json).toMatchObject({ answer: never, receipts: [] });
@@ -83,9 +80,7 @@ describe('find', () => {
     expect((await at.run('show', id)).lines.join('\n')).toContain('a malformed value): phone');
   });
 
-  test('customers created after the request: are counted by find, show, evidence and report, also in JSON', async ({
-    at,
-  }) => {
+  test('customers created after the request: are counted by find, show, evidence and report', async ({ at }) => {
     const created_at = new Date(fixtureTime + 1).toISOString();
     for (const suffix of ['a', 'b'])
       at.harness.sandbox.register({ email: 'new@example.com', source_id: `crm-${suffix}`, created_at }, 'main');
@@ -122,18 +117,14 @@ describe('find', () => {
     expect(again.lines).toHaveLength(5);
   });
 
-  test('other kinds of identifiers: are suggested, because only what the platform sent can be found', async ({
-    at,
-  }) => {
+  test('other kinds of identifiers: are suggested, as only what was sent can be found', async ({ at }) => {
     await erased(at, 'crm-1');
     const hint = 'Only what the platform sent can be found: also try';
     const hints = async (...args: readonly string[]) => (await at.run('find', ...args, '--json')).json;
-    expect((await at.run('find', '--email', 'x@example.com')).lines.at(-1)).toBe(
-      `${hint} --source-id, --customer-id, --phone, --request`,
-    );
-    expect(await hints('--source-id', 'crm-1', '--phone', '1')).toMatchObject({
-      hints: [`${hint} --email, --customer-id, --request`],
-    });
+    const others = `${hint} --source-id, --customer-id, --phone, --request`;
+    expect((await at.run('find', '--email', 'x@example.com')).lines.at(-1)).toBe(others);
+    const left = { hints: [`${hint} --email, --customer-id, --request`] };
+    expect(await hints('--source-id', 'crm-1', '--phone', '1')).toMatchObject(left);
     const all = ['--email', '--source-id', '--customer-id', '--phone', '--request'];
     expect(await hints(...all.flatMap(option => [option, 'x']))).toMatchObject({ hints: [] });
   });
@@ -175,14 +166,8 @@ describe('find', () => {
       return { project: 'main', pin, proof: pin % 2 === 0 ? 'gone' : 'deleted', at: fixtureTime } as const;
     });
     const platform = 'a-platform-with-a-long-name';
-    const long = receiptOf({
-      id: 'long-one',
-      platform,
-      state: 'not-identifiable',
-      receivedAt: 1,
-      closedAt: 2,
-      subjectHmacs,
-    });
+    const facts = { platform, state: 'not-identifiable', receivedAt: 1, closedAt: 2, subjectHmacs } as const;
+    const long = receiptOf({ id: 'long-one', ...facts });
     const projects = { main: { ...long.projects['main']!, deletions } };
     await at.harness.services.store.accept({ ...long, projects }, kept);
     const { output, lines } = recordingOutput(false, 80);
@@ -197,10 +182,8 @@ describe('find', () => {
 
   test('expired receipt: is skipped', async ({ at }) => {
     const id = await erased(at, 'crm-1');
-    const store = {
-      ...at.context.store,
-      read: async (one: string) => (one === id ? undefined : at.context.store.read(one)),
-    };
+    const read = async (one: string) => (one === id ? undefined : at.context.store.read(one));
+    const store = { ...at.context.store, read };
     const found = await run({ ...at.context, store }, 'find', '--source-id', 'crm-1');
     expect(found).toMatchObject({ status: 1, lines: [never, expect.anything()] });
   });
@@ -253,9 +236,7 @@ describe('list', () => {
     expect((await at.run('list', '--state', 'held', '--platform', 'manual')).lines).toEqual(['no unfinished receipts']);
   });
 
-  test('--platform that is not in the settings: lists its receipts with a remark, or is a usage error', async ({
-    at,
-  }) => {
+  test('--platform that is not in the settings: is remarked, or is a usage error', async ({ at }) => {
     await open(at, 2);
     const said = errors();
     expect((await at.run('list', '--platform', 'generic')).lines).toHaveLength(3);
@@ -330,12 +311,7 @@ describe('list', () => {
       [human.slice(0, 8), 'ketch', 'needs-review', '1 h', '0 %', 'decision', 'too-many-matches'],
       ['generic-', 'generic', 'open', '1 d', '3 %', '0 min', 'not-tried-yet'],
     ]);
-    expect(
-      lines
-        .join('\n')
-        .split('\n')
-        .filter(line => line.length > 80),
-    ).toEqual([]);
+    expect(lines.flatMap(line => line.split('\n')).filter(line => line.length > 80)).toEqual([]);
   });
 
   test('colours: mark receipts after their deadline', async ({ at }) => {
@@ -387,12 +363,7 @@ describe('list --closed', () => {
       }
     };
   const closedReceipt = (receipt: Receipt, at: number): Receipt => ({ ...receipt, state: 'erased', closedAt: at });
-  const times = [
-    '2025-12-31T23:59:59.999Z',
-    '2026-01-01T00:00:00Z',
-    '2026-01-31T23:59:59.999Z',
-    '2026-02-01T00:00:00Z',
-  ];
+  const times = ['2025-12-31T23:59:59.999Z', '2026-01-01T00:00:00Z', '2026-01-31T23:59:59.999Z', '2026-02-01T00:00Z'];
 
   async function listed(...args: readonly string[]) {
     const said = errors();
@@ -431,11 +402,8 @@ describe('list --closed', () => {
   test('terminal: the table fits 80 columns', async () => {
     errors();
     const at = await opsHarness();
-    const facts = {
-      platform: 'a-platform-with-a-long-name',
-      state: 'not-identifiable',
-      closedAt: fixtureTime,
-    } as const;
+    const platform = 'a-platform-with-a-long-name';
+    const facts = { platform, state: 'not-identifiable', closedAt: fixtureTime } as const;
     const all = async function* () {
       yield receiptOf({ ...facts, id: 'a'.repeat(43) });
       yield receiptOf({ ...facts, id: 'b'.repeat(43) });
@@ -501,19 +469,13 @@ describe('shortened receipt ids', () => {
     expect([status, lines]).toEqual([0, [`${review}: the next sweep closes it as refused`]]);
   });
 
-  test.each(['retry', 'refuse', 'accept-partial'])(
-    'closed receipt: %s finds it as with the whole id',
-    async command => {
-      const at = await opsHarness();
-      const id = await erased(at);
-      const whole = await at.run(command, id, '--why', 'a drill');
-      expect(whole.lines[0]).toContain(`${id}: `);
-      expect(await at.run(command, id.slice(0, 8), '--why', 'a drill')).toMatchObject({
-        status: whole.status,
-        lines: whole.lines,
-      });
-    },
-  );
+  test.each(['retry', 'refuse', 'accept-partial'])('closed receipt: %s finds it as with its id', async command => {
+    const at = await opsHarness();
+    const id = await erased(at);
+    const { status, lines } = await at.run(command, id, '--why', 'a drill');
+    expect(lines[0]).toContain(`${id}: `);
+    expect(await at.run(command, id.slice(0, 8), '--why', 'a drill')).toMatchObject({ status, lines });
+  });
 
   test('closed receipt: preview finds it', async ({ at }) => {
     const said = errors();
@@ -532,9 +494,8 @@ describe('shortened receipt ids', () => {
 
   test('ambiguous beginning of many: lists ten of them', async ({ at }) => {
     await open(at, 12);
-    await expect(at.run('show', 'generic')).rejects.toThrow(
-      /^12 receipts begin .*: (generic-\d+(, | and 2 more$)){10}/,
-    );
+    const ten = /^12 receipts begin .*: (generic-\d+(, | and 2 more$)){10}/;
+    await expect(at.run('show', 'generic')).rejects.toThrow(ten);
   });
 
   test('too short beginning: says how many characters are needed', async ({ at }) => {
@@ -546,9 +507,7 @@ describe('shortened receipt ids', () => {
     expect([status, lines]).toEqual([1, [tooShort]]);
   });
 
-  test('only argument: has no number, and is not repeated because it could be an identifier of a person', async ({
-    at,
-  }) => {
+  test('only argument: has no number, and is not repeated: it could identify a person', async ({ at }) => {
     for (const text of ['abcdefgh', 'ada@example.com'])
       expect((await at.run('retry', text, '--why', 'x')).lines).toEqual(['receipt not found']);
   });

@@ -16,7 +16,7 @@ import { webhookHandler } from '../../lambda/webhook.ts';
 import { claimedOnce, now } from '../support/attempt-results.ts';
 import { chromiumForSuite, findChromium } from '../support/chromium.ts';
 import { contextWith } from '../support/event.ts';
-import { fixtureTime } from '../support/harness.ts';
+import { fixtureTime, iso } from '../support/harness.ts';
 import { account, addPerson } from '../support/ketch.ts';
 import { temporaryFolder } from '../support/local-process.ts';
 import { kept, receiptOf } from '../support/receipt-builders.ts';
@@ -93,9 +93,8 @@ describe('show: an erased receipt', () => {
     expect(said['What was done, and where?']).toMatch(/ {2}gone at \S+Z$/m);
     expect(said['What was done, and where?']).toContain('project us: not finished');
     expect(said['What is the proof?']).toContain('deleted (1)');
-    expect(said['What is the proof?']).toContain(
-      'gone (1): Voucherify answered that the customer found before does not exist',
-    );
+    const gone1 = 'gone (1): Voucherify answered that the customer found before does not exist';
+    expect(said['What is the proof?']).toContain(gone1);
     expect(said['What is the proof?']).toContain('project us: a deletion was sent, but its effect is not proved');
     expect(said['Signature']).toContain('THE SIGNATURE IS MISSING');
     expect(await at.run('show', id)).toMatchObject({ status: 1 });
@@ -251,10 +250,8 @@ describe('show: an unfinished receipt', () => {
   });
 
   test('times: says when the platform stated none', async ({ at }) => {
-    await at.harness.services.store.accept(
-      receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime }),
-      kept,
-    );
+    const receipt = receiptOf({ id: 'r-1', receivedAt: fixtureTime, submittedAt: fixtureTime });
+    await at.harness.services.store.accept(receipt, kept);
     const none =
       'did not state when the person made the request; due date: none given; the legal default of one month applies';
     expect((await sections(at, 'r-1'))['When was it received?']).toContain(none);
@@ -270,16 +267,15 @@ describe('show: an unfinished receipt', () => {
     await at.harness.sweepAndVerify();
     const [receipt] = await at.harness.receipts();
     const said = await sections(at, receipt!.id);
-    expect(said['How did it arrive, and how was the sender authenticated?']).toBe(
-      `  by hand, by the operator zoe: a letter\n  their account was checked by AWS (IAM); its request id: ${reference}`,
-    );
+    const byHand = `  by hand, by the operator zoe: a letter\n  their account was checked by AWS (IAM); its request id: ${reference}`;
+    expect(said['How did it arrive, and how was the sender authenticated?']).toBe(byHand);
     expect(said['When was it received?']).toContain('the operator did not state when the person made the request');
     expect(said['Why was it refused or reviewed?']).toBe('  not refused, and no review was needed');
-    expect(said['Who was notified?']).toBe(
-      action === 'erase'
-        ? '  the operator, by the reply above'
-        : '  no one: the operator reads the outcome with this tool',
-    );
+    const notified = {
+      erase: 'the operator, by the reply above',
+      accept: 'no one: the operator reads the outcome with this tool',
+    };
+    expect(said['Who was notified?']).toBe(`  ${notified[action]}`);
     expect((await at.run('show', receipt!.id, '--html')).lines.join()).toContain('by the operator zoe: a letter');
   });
 
@@ -351,9 +347,8 @@ describe('show: what to do next', () => {
     const id = await at.request([account('crm-1')]);
     const blocked = /project main: calls are blocked until \S+ \(quota-exhausted\)/;
     expect((await at.run('show', id)).lines.join('\n')).toMatch(blocked);
-    expect((await at.run('retry', id, '--by', 'zoe', '--why', 'a drill')).lines[0]).toMatch(
-      /retried later: project main: calls/,
-    );
+    const { lines } = await at.run('retry', id, '--by', 'zoe', '--why', 'a drill');
+    expect(lines[0]).toMatch(/retried later: project main: calls/);
   });
 
   test('legal hold: is named while it is in effect, and afterwards when the erasure continues', async ({ at }) => {
@@ -361,10 +356,8 @@ describe('show: what to do next', () => {
     const id = await at.request([account('crm-1')]);
     const hold = (await at.harness.services.pseudonymizer()).subject({ kind: 'source_id', value: 'crm-1' });
     const terms = { actor: 'ada', reason: 'a lawsuit', at: at.harness.clock.now };
-    await setLegalHold(
-      { id: hold, kind: 'source_id', until: at.harness.clock.now + 86_400_000, ...terms },
-      at.context.control,
-    );
+    const until = at.harness.clock.now + 86_400_000;
+    await setLegalHold({ id: hold, kind: 'source_id', until, ...terms }, at.context.control);
     await rewritten(at, id, {
       ...{ state: 'needs-review', reason: 'legal-hold', queue: 'held', legalHolds: [{ hold, from: 0 }] },
       nextAttemptAt: at.harness.clock.now + 900_000,
@@ -393,14 +386,12 @@ describe('show: what to do next', () => {
 
 describe('show: lines', () => {
   const evidence = evidenceOf(claimedOnce());
-  const at = new Date(now).toISOString();
+  const at = iso(now);
 
+  const callbacks = { taken: 0, refused: 1, tries: 3 };
   test.each<[string, Partial<Evidence>]>([
     ['no callback was sent; generic gets the outcome when it repeats the request', { closedAt: at }],
-    [
-      'generic, by callbacks: 0 delivered, 1 rejected, in 3 tries; not finished',
-      { callbacks: { taken: 0, refused: 1, tries: 3 } },
-    ],
+    ['generic, by callbacks: 0 delivered, 1 rejected, in 3 tries; not finished', { callbacks }],
   ])('who was notified: %s', (line, more) => {
     expect(notificationLines({ ...evidence, ...more })).toEqual([line]);
   });
@@ -412,10 +403,8 @@ describe('show: what Voucherify listed', () => {
   const linesOf = (residue: object) => {
     const receipt = claimedOnce();
     const [[name, progress] = ['main', undefined]] = Object.entries(receipt.projects);
-    const evidence = evidenceOf({
-      ...receipt,
-      projects: { [name]: { ...progress!, residue } as typeof progress & {} },
-    });
+    const projects = { [name]: { ...progress!, residue } as typeof progress & {} };
+    const evidence = evidenceOf({ ...receipt, projects });
     const linesBelow = (of: string) => auditAnswers(evidence).find(({ heading }) => heading === of)?.lines ?? [];
     return [linesBelow('What was done, and where?')[1], ...linesBelow('Where can data remain?')];
   };
@@ -441,7 +430,7 @@ describe('show: what Voucherify listed', () => {
     const [main] = Object.values(certified.evidence.projects);
     const projects = { main: { ...main!, residue: { before, after } } };
     const notCounted = { exports: 'https://docs.voucherify.io/analyze/audit-logs' };
-    const text = certificateHtml({ ...certified, evidence: { ...certified.evidence, projects, notCounted } });
+    const text = certificateOf({ projects, notCounted });
     for (const line of ['redemptions 2, then', 'cannot be counted: exports (https://']) expect(text).toContain(line);
     expect(text).not.toContain('(cut)');
   });
@@ -456,19 +445,18 @@ describe('show: what Voucherify listed', () => {
 
 /** Evidence of an erased receipt, as the certificate gets it. */
 const certified = {
-  evidence: {
-    ...evidenceOf(claimedOnce()),
-    outcome: 'erased',
-    closedAt: new Date(now).toISOString(),
-  } satisfies Evidence as Evidence,
+  evidence: { ...evidenceOf(claimedOnce()), outcome: 'erased', closedAt: iso(now) } satisfies Evidence as Evidence,
   jws: 'a.b.c',
   keyId: 'k'.repeat(43),
   at: now,
   reappearances: [],
 };
 
+const certificateOf = (change: Partial<Evidence>) =>
+  certificateHtml({ ...certified, evidence: { ...certified.evidence, ...change } });
+
 function withDecisions(count: number, reason: string): Evidence {
-  const one = { at: new Date(now).toISOString(), actor: 'zoe', action: 'retry', reason } as const;
+  const one = { at: iso(now), actor: 'zoe', action: 'retry', reason } as const;
   return { ...certified.evidence, decisions: Array.from({ length: count }, () => one) };
 }
 
@@ -479,7 +467,7 @@ function longestEvidence(): Evidence {
   const notCounted = { exports: 'https://docs.voucherify.io/analyze/audit-logs' };
   const deletion = {
     proof: 'deleted',
-    at: new Date(now).toISOString(),
+    at: iso(now),
     voucherify: { id: `del_${'0'.repeat(60)}`, status: 'DONE', data_json: { customer: 1, ...counts } },
   } as const;
   const project = {
@@ -488,17 +476,15 @@ function longestEvidence(): Evidence {
     unproven: true,
     refusedLookUps: Array.from({ length: 30 }, () => 'voucherify-400'),
     deletions: Array.from({ length: 50 }, () => deletion),
-    residue: { before: unknown, after: unknown, at: new Date(now).toISOString() },
+    residue: { before: unknown, after: unknown, at: iso(now) },
   } as const;
   const projects = Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`project-${at}`, project]));
-  const verification = { result: 'stillPresent', at: new Date(now).toISOString() };
+  const verification = { result: 'stillPresent', at: iso(now) };
   return { ...withDecisions(12, 'W'.repeat(500)), projects, notCounted, verification } as unknown as Evidence;
 }
 
 describe('show --html: the certificate', () => {
-  test('erased: says so in plain words, with the answers, the limits and the fingerprint of the signed evidence', async ({
-    at,
-  }) => {
+  test('erased: has the answers, the limits and the fingerprint of the signed evidence', async ({ at }) => {
     const id = await erased(at);
     const { status, lines } = await at.run('show', id, '--html');
     const text = lines.join('\n');
@@ -527,7 +513,7 @@ describe('show --html: the certificate', () => {
 
   test('customer still present: is said first, and the page is no certificate', () => {
     const verification = { result: 'stillPresent', at: '2026-01-15T13:00:00.000Z' } as const;
-    const text = certificateHtml({ ...certified, evidence: { ...certified.evidence, verification } });
+    const text = certificateOf({ verification });
     expect(text).toContain('<h1>Record of an erasure request</h1>');
     expect(text).toContain('it still returned a deleted customer an hour or more later');
     expect(text).not.toMatch(/Every customer found/);
@@ -536,7 +522,7 @@ describe('show --html: the certificate', () => {
   test.each(['erased', 'no-match'] as const)('partial result (%s): says that an operator accepted it', outcome => {
     const [decision] = withDecisions(1, 'the rest is gone').decisions;
     const decisions = [{ ...decision!, action: 'accept-partial' as const }];
-    const text = certificateHtml({ ...certified, evidence: { ...certified.evidence, outcome, decisions } });
+    const text = certificateOf({ outcome, decisions });
     expect(text).toContain('An operator accepted a partial result');
     expect(text).toContain('<h1>Record of an erasure request</h1>');
     expect(text).not.toMatch(/Every customer found|No customer matched/);
@@ -546,7 +532,7 @@ describe('show --html: the certificate', () => {
     const textOf = (other: 'no-match' | 'not-identifiable') => {
       const [main] = Object.values(certified.evidence.projects);
       const projects = { main: { ...main!, outcome: 'erased' as const }, us: { ...main!, outcome: other } };
-      return certificateHtml({ ...certified, evidence: { ...certified.evidence, projects } });
+      return certificateOf({ projects });
     };
     expect(textOf('no-match')).not.toContain('does not hold');
     expect(textOf('not-identifiable')).toContain('This does not hold for every project');

@@ -7,7 +7,7 @@ import { holds } from '../support/fuzz.ts';
 import { requestOf } from '../support/requests.ts';
 import { spoiled } from '../support/settings.ts';
 
-describe('a JSON pointer', () => {
+describe('JSON pointer', () => {
   /** The document and the values of RFC 6901, section 5. */
   const numbers = { '': 0, 'a/b': 1, 'c%d': 2, 'e^f': 3, 'g|h': 4, 'i\\j': 5, 'k"l': 6, ' ': 7, 'm~n': 8 };
   const document = { foo: ['bar', 'baz'], ...numbers };
@@ -25,16 +25,16 @@ describe('a JSON pointer', () => {
     ['/k"l', 6],
     ['/ ', 7],
     ['/m~0n', 8],
-  ])('finds what RFC 6901 says it does: %o', (pointer, value) => {
+  ])('%o: finds what RFC 6901 says', (pointer, value) => {
     expect(valueAt(document, pointer)).toEqual(value);
   });
 
   const inList = ['2', '-', '01', 'length', '0/0', 'map'].map(part => `/foo/${part}`);
-  test.each([...inList, '/bar', '/a', '/toString', '/__proto__'])('finds nothing that is not there: %o', pointer => {
+  test.each([...inList, '/bar', '/a', '/toString', '/__proto__'])('%o: finds nothing', pointer => {
     expect(valueAt(document, pointer)).toBeUndefined();
   });
 
-  test('escapes in the right order', () => {
+  test('escapes: are decoded in the right order', () => {
     expect(valueAt({ '~1': 'tilde one' }, '/~01')).toBe('tilde one');
     expect(valueAt(JSON.parse('{"__proto__":{"a":1}}'), '/__proto__/a')).toBe(1);
   });
@@ -57,8 +57,8 @@ const body = {
   person: { number: 10_042, mail: 'ada@example.com', voucherify: null },
 };
 
-describe('a mapped body', () => {
-  test('is read from where settings say', () => {
+describe('mapped body', () => {
+  test('all fields: are read from the places of the settings', () => {
     expect(readBy(section, body)).toMatchObject({
       erase: [
         {
@@ -88,21 +88,21 @@ describe('a mapped body', () => {
     ['/ticket/id', { ticket: 'T-1' }],
     ['/person/number', { person: { number: 1.5 } }],
     ['/person/mail', { person: { mail: ['ada@example.com'] } }],
-  ])('is refused when %s does not fit: %j', (pointer, change) => {
+  ])('%s does not fit: %j is refused', (pointer, change) => {
     const refused = { code: 'invalid', message: expect.stringMatching(new RegExp(`^${pointer}: `)) };
     expect(() => readBy(section, { ...body, ...change })).toThrow(expect.objectContaining(refused));
   });
 
-  test('may hold nobody, which is for the answer to say', () => {
+  test('no identifier: is read, and the reply says so', () => {
     expect(readBy(section, { ...body, person: {} })).toMatchObject({ erase: [{ identifiers: [], identities: [] }] });
   });
 
-  test('may match anything, and be a trial where settings say so', () => {
+  test('rule without conditions: matches any message, also a test', () => {
     const any = { ...section, rules: [{ when: {}, do: 'erase' }] };
     expect(readBy(any, { ...body, event: 'else', dry_run: true })).toMatchObject({ test: true });
   });
 
-  test('without an id of its own has one that is made of several values and shows none', () => {
+  test('reference of several places: is a digest that shows none of their values', () => {
     const places = { ...section, reference: ['/event', '/person/mail'] };
     const referenceOf = (change: object) => {
       const reading = readBy(places, { ...body, ...change });
@@ -115,14 +115,14 @@ describe('a mapped body', () => {
     expect(() => referenceOf({ person: {} })).toThrow(expect.objectContaining({ message: '/person/mail: is missing' }));
   });
 
-  test('may carry a list of identifiers elsewhere', () => {
+  test('list of identifiers: is read from its place', () => {
     const identifiers = { list: '/person/ids', type: '/type', value: '/value', kinds: { email: 'email' } };
     const sent = { ...body, person: { ids: [{ type: 'email', value: 'ada@example.com' }] } };
     const erase = [{ identifiers: [{ kind: 'email', value: 'ada@example.com' }] }];
     expect(readBy({ ...section, identifiers }, sent)).toMatchObject({ erase });
   });
 
-  test('is refused with nothing but a Failure, whatever it holds', () => {
+  test('any message: is read, or refused with a Failure', () => {
     const odd = fc.oneof(
       fc.json(),
       fc.string(),
@@ -140,14 +140,14 @@ describe('a mapped body', () => {
   });
 });
 
-describe('settings of a generic sender', () => {
+describe('settings of a generic platform', () => {
   const problems = (name: string, change: object) => {
     const section = { type: 'generic', authentication: { kind: 'basic' }, ...change };
     return spoiled(settings => Object.assign(settings['platforms'], { [name]: section }));
   };
   const noPlace = 'must be a JSON pointer such as /person/email, or header:Name';
 
-  test('may stand under any name, and the plain one needs no type', () => {
+  test('name: may be any, and generic needs no type', () => {
     for (const name of ['in-house-form', 'ketch']) expect(problems(name, section)).toEqual([]);
     for (const type of ['generic', undefined]) expect(problems('generic', { type })).toEqual([]);
   });
@@ -179,15 +179,15 @@ describe('settings of a generic sender', () => {
     ['.answers.in_progress.status: must be 200, 201, 202, 204 or 503', { answers: { in_progress: { status: 500 } } }],
     ['.matches: is not a setting', { matches: {} }],
     ['.projects.0: is not in projects', { projects: ['elsewhere'] }],
-  ])('are refused: platforms.acme%s', (problem, change) => {
+  ])('refused: platforms.acme%s', (problem, change) => {
     expect(problems('acme', change)).toEqual([`platforms.acme${problem}`]);
   });
 
-  test.each(['Acme', '__a'])('under the name %s are refused', name => {
+  test.each(['Acme', '__a'])('name %s: is refused', name => {
     expect(problems(name, {})).toEqual([`platforms.${name}: must be a short lower-case name`]);
   });
 
-  test('that were not checked open nothing', () => {
+  test('settings that were not checked: open no platform', () => {
     expect(() => openPlatforms({ acme: {} })).toThrow('is not a supported platform');
     expect(openPlatforms({ generic: undefined }).size).toBe(0);
   });

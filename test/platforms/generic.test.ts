@@ -161,7 +161,7 @@ describe('a question', () => {
     for (const wire of wires) expect(await harness.send(wire)).toMatchObject({ status: 401 });
   });
 
-  test('cannot be told apart from an order by its dots alone', async () => {
+  test('signed text of an order with dots: is no question, and the other way round', async () => {
     const harness = genericHarness();
     await harness.send(genericWire({ ...order, request_id: 'req.1768478400' }));
     const asked = question('req.1768478400');

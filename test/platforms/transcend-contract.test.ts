@@ -13,7 +13,7 @@ const nobody = { identifier: 'nobody@example.com', type: 'email' };
 describePlatform('transcend', {
   section: {
     audience: 'acme',
-    // Nobody listens there: what is told to Sombra is shown elsewhere.
+    // Nothing listens there: what is sent to Sombra is tested elsewhere.
     sombraUrl: 'http://127.0.0.1:9',
     identities: { coreIdentifier: 'source_id', email: 'email' },
     publicKey: pemOf(sombraKeys.publicKey),
@@ -102,9 +102,9 @@ describe('a completion of the fixtures', () => {
     const harness = await harnessOf(fixture);
     const nonce = fixture.request.headers['x-transcend-nonce']!;
     const callbacks = [{ url: String(url), headers: { 'x-transcend-nonce': nonce } }];
-    const told = { reference: 'r', scope: 'e-shop-it', receivedAt: 0, receiptId: 'receipt-1', outcome, callbacks };
+    const notice = { reference: 'r', scope: 'e-shop-it', receivedAt: 0, receiptId: 'receipt-1', outcome, callbacks };
     const secret = async () => harness.secrets['erasure/platform/transcend']!;
-    const calls = await harness.services.platforms.get('transcend')!.buildCallbacks(told, callContext(secret, at));
+    const calls = await harness.services.platforms.get('transcend')!.buildCallbacks(notice, callContext(secret, at));
     expect(calls).toEqual([{ method, url, headers, body: expect.any(String), alsoDelivered: [409] }]);
     const message = 'message' in body! ? { message: expect.stringMatching(/^[A-Z][a-z ]+\.$/) } : {};
     expect(JSON.parse(calls[0]!.body)).toEqual({ ...body, ...message });

@@ -31,8 +31,8 @@ const parsedJob = {
   ],
 };
 
-describe('an erasure job', () => {
-  test('is taken with 200 when it was erased at once, and completed by the sweep', async () => {
+describe('erasure job of Transcend', () => {
+  test('erased at once: gets 200, and the sweep reports the completion', async () => {
     const sombra = await sombraFor();
     const harness = transcendHarness({
       sombra,
@@ -57,7 +57,7 @@ describe('an erasure job', () => {
     ]);
   });
 
-  test('of nobody is answered with 204 and needs no completion', async () => {
+  test('no match: gets 204 and needs no completion', async () => {
     const sombra = await sombraFor();
     const harness = transcendHarness({ sombra, customers: [], change: ({ send }) => ({ sendCallback: send }) });
     expect(await harness.send(transcendWire())).toMatchObject({ status: 204, text: '' });
@@ -65,7 +65,7 @@ describe('an erasure job', () => {
     expect(sombra.calls.map(({ method }) => method)).toEqual(['GET']);
   });
 
-  test('that is still open, or waits for a person, is taken with 200', async () => {
+  test('open or in review: gets 200', async () => {
     const harness = transcendHarness();
     harness.sandbox.outage('error');
     expect(await harness.send(transcendWire())).toMatchObject({ status: 200, text: '' });
@@ -75,7 +75,7 @@ describe('an erasure job', () => {
     expect(many.sandbox.deletions()).toEqual([]);
   });
 
-  test('is stored with its own identifier and the one of the token, and where to report', async () => {
+  test('stored data: its own identifier, that of the token, and where to report the outcome', async () => {
     expect(await keptOf(job())).toEqual({ ...parsedJob, pins: {}, lookUps: {} });
   });
 
@@ -86,12 +86,12 @@ describe('an erasure job', () => {
     ['an unmapped core identifier', email, { identities: { email: 'email' } }, ['ada@example.com']],
     ['a whole number', { identifier: 10_043, type: 'no' }, { identities: { no: 'source_id' } }, ['10043']],
     ['nothing mapped', email, { identities: {} }, []],
-  ])('may be for %s', async (_, profile, section, values) => {
+  ])('identifier that is %s: is read or left out', async (_, profile, section, values) => {
     const kept = await keptOf(job(profile), section);
     expect(kept?.identifiers.map(({ value }) => value)).toEqual(values);
   });
 
-  test('comes once for each identifier of a request, and each is a request of its own', async () => {
+  test('several identifiers of one request: each is a request of its own', async () => {
     const harness = transcendHarness();
     const profiles = [email, { ...email, type: 'Loyalty e-mail' }, { identifier: '+15550100042', type: 'phone' }];
     for (const profile of [...profiles, ...profiles]) await harness.send(transcendWire(job(profile)));
@@ -99,7 +99,7 @@ describe('an erasure job', () => {
     expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 
-  test('counts from when the request was made, and a time that cannot be read counts for none', async () => {
+  test('time of the request: is used, and an unreadable one is ignored', async () => {
     const at = async (createdAt: unknown) => {
       const harness = transcendHarness();
       await harness.send(transcendWire(withRequest({ createdAt })));
@@ -114,7 +114,7 @@ describe('an erasure job', () => {
   const parsed = (body: object, headers: Readonly<Record<string, string>> = { 'x-transcend-nonce': nonce }) =>
     platform().parse(requestOf(body, headers));
 
-  test('with the fewest fields: has no time, and is parsed', () => {
+  test('fewest fields: are parsed, without a time', () => {
     const { reply: _, ...result } = parsed(withRequest({}));
     const identities = [
       { space: 'email', format: 'raw', value: 'ada@example.com' },
@@ -127,12 +127,12 @@ describe('an erasure job', () => {
     ['its type', { identifier: 'crm-10043', type: 'coreIdentifier' }, ['crm-10043', 'crm-10042']],
     ['its value', { identifier: 'crm-10042', type: 'email' }, ['crm-10042', 'crm-10042']],
     ['neither', { identifier: 'crm-10042', type: 'coreIdentifier' }, ['crm-10042']],
-  ])('whose own identifier differs from the core identifier in %s: has each that differs', (_, profile, values) => {
+  ])('own and core identifier that differ in %s: each is used once', (_, profile, values) => {
     const result = parsed(job(profile));
     expect('erase' in result && result.erase[0]!.identifiers.map(({ value }) => value)).toEqual(values);
   });
 
-  test('of a test and of an access test: says which it is', () => {
+  test('test and access test: are distinguished', () => {
     expect(parsed(job(undefined, { isTest: true }))).toMatchObject({ test: true });
     expect(parsed(job(undefined, { isTest: true, type: 'ACCESS' }))).toMatchObject({ ignore: 'access-test' });
   });
@@ -143,7 +143,7 @@ describe('an erasure job', () => {
     ['created-later', 204],
     ['not-identifiable', 200],
     ['refused', 200],
-  ] as const)('that ends as %s: gets %i, and a completion unless the job is over', (kind, status) => {
+  ] as const)('outcome %s: gets %i, and a completion unless the job is over', (kind, status) => {
     const { reply } = parsed(job());
     const outcome = { kind, at: 0, deletions: [] };
     const result = { reference: 'r', receiptId: 'i', receivedAt: 0, outcome, callbackFollows: true };
@@ -167,7 +167,7 @@ describe('an erasure job', () => {
     ['two nonces', job(), { 'x-transcend-nonce': [nonce, nonce] }, some],
     ['no JSON', '{', {}, some],
     ['two core identifiers', `{"coreIdentifier":{"value":"ben"},${JSON.stringify(job()).slice(1)}`, {}, some],
-  ])('is refused with 400 for %s, and nothing is stored', async (_, body, headers, message) => {
+  ])('%s: is refused with 400, and nothing is stored', async (_, body, headers, message) => {
     const harness = transcendHarness(untouchedStore());
     const answer = await harness.send(transcendWire(body, headers));
     expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid', message } } });
@@ -183,7 +183,7 @@ describe('an erasure job', () => {
   });
 });
 
-describe('a completion', () => {
+describe('completion', () => {
   const at = 0;
   const asks = { status: 'ACTION_REQUIRED', message: expect.any(String) };
   test.each<[Outcome, unknown]>([
@@ -191,18 +191,18 @@ describe('a completion', () => {
     [{ kind: 'not-identifiable', at, deletions: [] }, asks],
     [{ kind: 'refused', at, deletions: [] }, asks],
     [{ kind: 'needs-review', expectedAt: at }, asks],
-  ])('of $kind says so', async (outcome, body) => {
+  ])('$kind: has its status', async (outcome, body) => {
     const [sent] = await callbacksOf(outcome);
     expect(JSON.parse(sent!.body)).toEqual(body);
     expect(sent!.headers).not.toHaveProperty('x-sombra-authorization');
   });
 
-  test('is not sent of what goes on', async () => {
+  test('open erasure: gets none', async () => {
     expect(await callbacksOf({ kind: 'in-progress', expectedAt: at })).toEqual([]);
   });
 });
 
-describe('its settings', () => {
+describe('settings of Transcend', () => {
   const section = { audience: 'acme', sombraUrl: 'https://sombra.acme.example:8443', identities: {} };
   const noSombra = 'platforms.transcend.sombraUrl: must be an origin such as https://multi-tenant.sombra.transcend.io';
   const noKey = 'platforms.transcend.publicKey: must be the PEM text of a P-384 public key';
@@ -219,15 +219,15 @@ describe('its settings', () => {
     ['a path', { sombraUrl: 'https://sombra.acme.example/' }, [noSombra]],
     ['no audience', { audience: '' }, ['platforms.transcend.audience: must not be empty']],
     ['callback origins', { callbackOrigins: [] }, ['platforms.transcend.callbackOrigins: is not a setting']],
-  ])('hold %s', (_, change, wanted) => {
+  ])('%s: is accepted or refused', (_, change, wanted) => {
     expect(problems(change)).toEqual(wanted);
   });
 
-  test('may name a Sombra on this machine', () => {
+  test('Sombra on this machine: is accepted in a local run', () => {
     expect(problems({ sombraUrl: 'http://127.0.0.1:4000' }, 'local')).toEqual([]);
   });
 
-  test('are reported together with those of others, and nothing else is thrown', () => {
+  test('several problems: are reported together with those of other platforms', () => {
     const text = settingsText(settings => {
       settings['platforms'].ketch.callbackOrigins = ['nowhere'];
       settings['platforms'].transcend = { ...section, sombraUrl: 'nowhere' };

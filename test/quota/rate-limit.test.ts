@@ -117,26 +117,17 @@ describe('reservation', () => {
     expect(reserved(reserved(initialRateLimit, { fresh: false, expected: 2 }).next, { expected: 2 }).at).toBe(now);
   });
 
+  const dozen = { fresh: false, expected: 12 };
   test.each<[string, Quota, Partial<ReservationRequest>, number]>([
     ['fresh: at most the burst', of(100), { expected: 12 }, 5],
     ['fresh: only the expected calls', of(100), { expected: 2 }, 2],
-    ['sweep: at most half of the burst', of(100), { fresh: false, expected: 12 }, 2],
+    ['sweep: at most half of the burst', of(100), dozen, 2],
     ['sweep: at least one call', of(9, 1), { fresh: false, expected: 2 }, 1],
-    [
-      'sweep, interval longer than half an attempt: the whole burst',
-      of(100, 0.5, hour),
-      { fresh: false, expected: 12 },
-      5,
-    ],
-    ['sweep, interval of 18 seconds', of(200, 1, hour), { fresh: false, expected: 12 }, 5],
-    ['sweep, interval of exactly half an attempt', of(293, 1, hour), { fresh: false, expected: 12 }, 2],
+    ['sweep, interval longer than half an attempt: the whole burst', of(100, 0.5, hour), dozen, 5],
+    ['sweep, interval of 18 seconds', of(200, 1, hour), dozen, 5],
+    ['sweep, interval of exactly half an attempt', of(293, 1, hour), dozen, 2],
     ['pairs: whole pairs only', of(100), { expected: 5, together: 2 }, 4],
-    [
-      'pairs of the sweep: one pair although half of the burst is one call',
-      of(9, 1),
-      { fresh: false, expected: 4, together: 2 },
-      2,
-    ],
+    ['pairs of the sweep: one, although half of the burst is one call', of(9, 1), { ...dozen, together: 2 }, 2],
     ['pairs with a burst of one call: a single call', of(1, 1), { expected: 4, together: 2 }, 1],
   ])('calls of one reservation, %s', (_, limit, more, calls) => {
     expect(reserve(initialRateLimit, request(more), limit)).toMatchObject({ kind: 'reserved', calls });
@@ -179,11 +170,8 @@ describe('calls of several requests', () => {
   const kinds = ({ reservations }: ReturnType<typeof reserveJointly>) => reservations.map(({ kind }) => kind);
 
   test('start at the latest of their times', () => {
-    const { reservations, step } = reserveJointly(
-      initialRateLimit,
-      [now, now + 50].map(at => request({ now: at })),
-      quota,
-    );
+    const requests = [now, now + 50].map(at => request({ now: at }));
+    const { reservations, step } = reserveJointly(initialRateLimit, requests, quota);
     expect(reservations).toMatchObject([{ at: now + 50 }, { at: now + 50 }]);
     expect(step).toMatchObject({ from: now + 50, by: 2 * intervalMs });
   });

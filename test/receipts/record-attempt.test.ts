@@ -64,7 +64,7 @@ describe('final result', () => {
   });
 });
 
-test('outcome that the reply cannot express: is told by a callback', () => {
+test('outcome that the reply cannot express: is sent by a callback', () => {
   const receipt = claimedOnce({ hasCallbacks: true });
   const replied = { repliesNow: true, callbackOnlyOutcomes: ['not-identifiable'] } as const;
   const told = mustRecord(receipt, { main: unidentifiable }, replied);

@@ -331,7 +331,7 @@ describe('request of a platform', () => {
     expect(lines).toEqual([{ event: 'ignored', platform: 'shop' }]);
   });
 
-  test('erasures: 25 are stored at once, each once, and without callbacks none is marked as told', async () => {
+  test('erasures: 25 are stored at once, each once, and without callbacks none is marked as answered', async () => {
     const erase = orders(50);
     const { services } = platformWith({ parse: parsing({ erase }) });
     const { accept, counts } = countedAccepts(services.store);

@@ -74,6 +74,8 @@ export interface Process {
 /** A rate-limited client that returns the response and its classification. */
 interface TestClient extends Omit<LimitedClient, 'send'> {
   send(call: HttpCall): Promise<(CallResult & { readonly result: HttpResult }) | RateLimited>;
+  /** Reserves with the headers and the time of a call. */
+  reserveFor(call: HttpCall): ReturnType<LimitedClient['reserve']>;
 }
 
 export function startProcess({ clock, rows, quota: limit, send }: World): Process {
@@ -84,7 +86,11 @@ export function startProcess({ clock, rows, quota: limit, send }: World): Proces
     client: (fresh, expected = { calls: 1 }, receipt = 'receipt-1') => {
       const client = createLimitedClient({ ...shared, fresh, receipt });
       client.expectCalls(expected);
-      return { ...client, send: call => client.send(call, (result, at) => ({ ...classify(result, at), result })) };
+      return {
+        ...client,
+        send: call => client.send(call, (result, at) => ({ ...classify(result, at), result })),
+        reserveFor: ({ headers, until }) => client.reserve(headers, until),
+      };
     },
   };
 }

@@ -2,12 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
 import type { BreakerEffect } from '../../lambda/quota/rate-limit.ts';
 import { type CallFailure, classify, parseRateHeaders } from '../../lambda/voucherify/responses.ts';
+import { hour, minute, now, rateHeaders, second } from '../support/quota-world.ts';
 import { done, html, notFound, response } from '../support/voucherify-responses.ts';
 
-const now = Date.UTC(2026, 10, 24, 12);
-const second = 1000;
-const minute = 60 * second;
-const hour = 60 * minute;
 const epoch = (ms: number) => String((now + ms) / second);
 
 const close: BreakerEffect = { kind: 'close' };
@@ -21,6 +18,7 @@ const retry = (code: string, more: object = {}) => ({
   stop: false,
   ...more,
 });
+const stopped = (code: string, ms: number, alarm: string) => retry(code, { stop: true, notBefore: now + ms, alarm });
 const review = (code: string) => ({ kind: 'review', code, mayHaveExecuted: false, stop: true });
 const statuses = (first: readonly number[], outcome: (code: string) => object, breaker: BreakerEffect) =>
   first.map(status => [status, outcome(`voucherify-${status}`), breaker] as const);
@@ -35,21 +33,9 @@ const table: readonly (readonly [number, object, BreakerEffect])[] = [
     code => retry(code, { mayHaveExecuted: true, unproven: true }),
     close,
   ),
-  [
-    401,
-    retry('voucherify-401', { stop: true, notBefore: now + minute, alarm: 'voucherify-key-refused' }),
-    open('key-refused', 'credentials'),
-  ],
-  [
-    403,
-    retry('voucherify-403', { stop: true, notBefore: now + minute, alarm: 'voucherify-key-refused' }),
-    open('key-refused', 'key'),
-  ],
-  [
-    402,
-    retry('voucherify-402', { stop: true, notBefore: now + hour, alarm: 'voucherify-quota-exhausted' }),
-    open('quota-exhausted', 'project'),
-  ],
+  [401, stopped('voucherify-401', minute, 'voucherify-key-refused'), open('key-refused', 'credentials')],
+  [403, stopped('voucherify-403', minute, 'voucherify-key-refused'), open('key-refused', 'key')],
+  [402, stopped('voucherify-402', hour, 'voucherify-quota-exhausted'), open('quota-exhausted', 'project')],
 ];
 
 describe('status of a response', () => {
@@ -60,10 +46,8 @@ describe('status of a response', () => {
   });
 
   test('200: returns its JSON; without JSON it proves nothing and raises an alarm', () => {
-    expect(classify(response(200, { id: 1 }), now)).toMatchObject({
-      outcome: { kind: 'ok', json: { id: 1 } },
-      breaker: close,
-    });
+    const outcome = { kind: 'ok', json: { id: 1 } };
+    expect(classify(response(200, { id: 1 }), now)).toMatchObject({ outcome, breaker: close });
     const unproven = retry('not-json', { mayHaveExecuted: true, unproven: true, alarm: 'unproven-response' });
     for (const body of ['', html, '{"status":"DONE"']) {
       expect(classify(response(200, body), now)).toMatchObject({ outcome: unproven, breaker: close });
@@ -91,10 +75,8 @@ describe('status of a response', () => {
 
   test('400 of a concurrent operation: is retried', () => {
     const outcome = retry('voucherify-400', { mayHaveExecuted: true });
-    expect(classify(response(400, { code: 400, key: 'multiple_requests' }), now)).toMatchObject({
-      outcome,
-      breaker: close,
-    });
+    const concurrent = response(400, { code: 400, key: 'multiple_requests' });
+    expect(classify(concurrent, now)).toMatchObject({ outcome, breaker: close });
   });
 
   test('key of a concurrent operation with another status: changes nothing', () => {
@@ -208,29 +190,19 @@ describe('429', () => {
     ['the type of the billing cycle', { 'x-rate-limit-type': 'api_calls_cycle', 'retry-after': '7' }],
   ])('with %s: the quota is exhausted, one call per hour, and an alarm', (_, headers) => {
     expect(throttled(headers)).toMatchObject({
-      outcome: retry('voucherify-429', { stop: true, notBefore: now + hour, alarm: 'voucherify-quota-exhausted' }),
+      outcome: stopped('voucherify-429', hour, 'voucherify-quota-exhausted'),
       breaker: open('quota-exhausted', 'project'),
     });
   });
 });
 
 describe('rate-limit headers', () => {
-  const none = {
-    limit: undefined,
-    remaining: undefined,
-    resetAt: undefined,
-    retryAt: undefined,
-    exhausted: false,
-    ofCycle: false,
-  };
+  const unknown = { limit: undefined, remaining: undefined, resetAt: undefined, retryAt: undefined };
+  const none = { ...unknown, exhausted: false, ofCycle: false };
 
   test('all present: are parsed', () => {
-    const numbers = {
-      'x-rate-limit-limit': '100',
-      'x-rate-limit-remaining': '0',
-      'x-rate-limit-retry': epoch(30 * second),
-    };
     const at = now + 30 * second;
+    const numbers = rateHeaders(100, 0, 30 * second);
     const parsed = { ...none, limit: 100, remaining: 0, resetAt: at, retryAt: at };
     expect(parseRateHeaders({ ...numbers, 'x-rate-limit-type': 'api_calls' }, now)).toEqual(parsed);
     expect(classify(response(200, {}, numbers), now).rateHeaders).toEqual(parsed);

@@ -123,14 +123,9 @@ describe('list of several pages', () => {
       const limit = Number(call.url.searchParams.get('limit'));
       const customers = Array.from({ length: limit }, (_, row) => ({
         id: id(page * 1000 + row),
-        email: 'x@example.com',
+        email: 'x@x.example',
       }));
-      return {
-        kind: 'answer',
-        status: 200,
-        headers: {},
-        body: JSON.stringify({ customers, total: 1e6 }),
-      };
+      return response(200, { customers, total: 1e6 });
     };
     const { receipt } = await harness.erase(one('email', email));
     expect(receipt).toMatchObject({ state: 'needs-review', reason: 'too-many-matches' });

@@ -115,6 +115,7 @@ describe('source_id that differs only in its spelling', () => {
 });
 
 describe('several identifiers', () => {
+  const [unknown, phone] = [one('source_id', 'crm-9'), one('phone', '+1')];
   const all: readonly Identifier[] = [
     { kind: 'customer_id', value: ada },
     { kind: 'source_id', value: 'crm-1' },
@@ -149,23 +150,11 @@ describe('several identifiers', () => {
     ['none', [], 'not-identifiable'],
     ['only a phone', one('phone', '+1 555 010 0042'), 'not-identifiable'],
     ['only what cannot be looked up', one('source_id', ' '), 'not-identifiable'],
-    ['one that can, and finds nobody', [...one('phone', '+1'), ...one('source_id', 'crm-9')], 'no-match'],
-    ['an unknown one beside an empty one', [...one('source_id', 'crm-9'), ...one('email', '')], 'not-identifiable'],
-    [
-      'an unknown one beside an address with a space inside',
-      [...one('email', 'ada @example.com'), ...one('source_id', 'crm-9')],
-      'not-identifiable',
-    ],
-    [
-      'an unknown one beside a malformed customer id',
-      [...one('source_id', 'crm-9'), ...one('customer_id', 'cust-1')],
-      'not-identifiable',
-    ],
-    [
-      'an unknown one, a phone, and a source_id with a line break',
-      [...one('email', 'eve@example.com'), ...one('phone', '+1'), ...one('source_id', 'crm-9\n')],
-      'not-identifiable',
-    ],
+    ['one that can, and finds nobody', [...phone, ...unknown], 'no-match'],
+    ['an unknown one beside an empty one', [...unknown, ...one('email', '')], 'not-identifiable'],
+    ['an unknown one beside an address with a space', [...unknown, ...one('email', 'a @b.c')], 'not-identifiable'],
+    ['an unknown one beside a malformed id', [...unknown, ...one('customer_id', 'cust-1')], 'not-identifiable'],
+    ['an unknown one, a phone, a line break', [...unknown, ...phone, ...one('source_id', 'x\n')], 'not-identifiable'],
   ] as const)('%s', async (_, identifiers, kind) => {
     expect(await found(createHarness(), identifiers)).toBe(kind);
     expect(await found(createHarness(), identifiers.toReversed())).toBe(kind);
@@ -184,9 +173,8 @@ describe('several identifiers', () => {
 
   test('id of another customer beside an unknown address: not identifiable', async () => {
     const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
-    expect(await found(harness, [...one('source_id', ada), ...one('email', 'eve@example.com')])).toBe(
-      'not-identifiable',
-    );
+    const identifiers = [...one('source_id', ada), ...one('email', 'eve@example.com')];
+    expect(await found(harness, identifiers)).toBe('not-identifiable');
   });
 
   test('too many customers: are counted together, without newer ones', async () => {
@@ -194,14 +182,8 @@ describe('several identifiers', () => {
     for (const letter of ['D', 'E']) harness.addCustomer({ id: id(letter), email: 'ada@example.com' });
     harness.addCustomer({ id: cleo, email: 'ada@example.com', created_at: iso(start + 1) });
     expect(await resolved(harness, all, 3)).toMatchObject({ kind: 'found' });
-    const review = {
-      kind: 'review',
-      code: 'too-many-matches',
-      mayHaveExecuted: false,
-      stop: true,
-      matched: expect.any(Number),
-    };
-    expect(await resolved(harness, all, 2)).toEqual(review);
+    const review = { kind: 'review', code: 'too-many-matches', mayHaveExecuted: false, stop: true };
+    expect(await resolved(harness, all, 2)).toEqual({ ...review, matched: expect.any(Number) });
   });
 
   test('one failed look-up: fails them all', async () => {
@@ -215,9 +197,8 @@ describe('several identifiers', () => {
 
   test('number of calls: one for each spelling of each usable identifier', () => {
     expect(countLookUpCalls(all)).toBe(3);
-    expect(
-      countLookUpCalls([...all, ...one('email', 'Ada@Example.com'), ...one('phone', '1'), ...one('source_id', '')]),
-    ).toBe(5);
+    const more = [...one('email', 'Ada@Example.com'), ...phone, ...one('source_id', '')];
+    expect(countLookUpCalls([...all, ...more])).toBe(5);
   });
 });
 
@@ -395,13 +376,7 @@ describe('customers that are pinned already', () => {
   test('count once in a list of several pages', async () => {
     const harness = createHarness();
     const email = 'family@example.com';
-    const pages = [
-      [
-        { id: ada, email },
-        { id: ben, email },
-      ],
-      [{ id: cleo, email: 'other@example.com' }],
-    ];
+    const pages = [[ada, ben].map(id => ({ id, email })), [{ id: cleo, email: 'other@example.com' }]];
     harness.intercept = call => {
       const page = pages[Number(call.url.searchParams.get('page')) - 1] ?? [];
       return response(200, { customers: page.map(one => ({ ...one, created_at: iso(start) })), total: 3 });

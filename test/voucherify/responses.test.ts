@@ -4,12 +4,7 @@ import { classify, parseDeletion, parseLookUp, parsePage } from '../../lambda/vo
 import { done, html, notFound, outcome, pin } from '../support/voucherify-responses.ts';
 
 const unproven = (code: string) => ({
-  kind: 'retry',
-  code,
-  mayHaveExecuted: true,
-  stop: false,
-  unproven: true,
-  alarm: 'unproven-response',
+  ...{ kind: 'retry', code, mayHaveExecuted: true, stop: false, unproven: true, alarm: 'unproven-response' },
 });
 
 describe('deletion', () => {

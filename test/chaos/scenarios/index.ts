@@ -1,4 +1,4 @@
-import { usual, wild } from '../support/faults.ts';
+import { type Mix, usual, wild } from '../support/faults.ts';
 import type { Outcome } from '../support/measures.ts';
 import { awaitScenarios, runAwaits } from './awaits.ts';
 import { runHolds } from './holds.ts';
@@ -32,12 +32,33 @@ function sized(unit: string, small: number, full: number, seedCount: number, run
   return { small: [runOf(1, small)], full: seeds(seedCount).map(seed => runOf(seed, full)) };
 }
 
+/** Runs with usual faults, and smaller ones with all faults. */
+function faulty(unit: string, small: number, full: number, run: FaultyRun): Scenario['runs'] {
+  const runOf = (seed: number, size: number, mix: Mix) => ({
+    label: `seed ${seed}, ${size} ${unit}, ${mix === usual ? 'usual faults' : 'all faults, high probability'}`,
+    run: () => run(seed, size, mix),
+  });
+  const inFullSize = (seed: number) => [runOf(seed, full, usual), runOf(seed, 1000, wild)];
+  return { small: [runOf(1, small, usual), runOf(2, small, wild)], full: seeds(5).flatMap(inFullSize) };
+}
+
+function both(first: Scenario['runs'], second: Scenario['runs']): Scenario['runs'] {
+  return { small: [...first.small, ...second.small], full: [...first.full, ...second.full] };
+}
+
+type FaultyRun = (seed: number, size: number, mix: Mix) => Promise<Outcome>;
+
 type SeededRun = (seed: number, size: number) => Promise<Outcome>;
 
 const hour = 3_600_000;
 const awaits = awaitScenarios.map(scenario => ({ label: scenario.name, run: () => runAwaits(scenario) }));
 const otherKey = { limit: 10, quotaPeriod: 'hour', requests: 1, otherKeyMs: hour } as const;
 const two = ['main', 'us'] as const;
+
+const shown = (seed: number, requests: number, how: string, options: Parameters<typeof runVerifications>[2]) => ({
+  label: `seed ${seed}, ${requests} requests, shown ${how}`,
+  run: () => runVerifications(seed, requests, options),
+});
 
 /** Everything that `npm run chaos` runs; `npm run check` runs the small size. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
@@ -170,16 +191,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   reappearances: {
     what: 'persons who register again before, during and after their erasure, and the events about them',
-    runs: {
-      small: [
-        { label: 'seed 1, 300 persons, usual faults', run: () => runReappearances(1, 300, usual) },
-        { label: 'seed 2, 300 persons, all faults, high probability', run: () => runReappearances(2, 300, wild) },
-      ],
-      full: seeds(5).flatMap(seed => [
-        { label: `seed ${seed}, 3000 persons, usual faults`, run: () => runReappearances(seed, 3000, usual) },
-        { label: `seed ${seed}, 1000 persons, all faults`, run: () => runReappearances(seed, 1000, wild) },
-      ]),
-    },
+    runs: faulty('persons', 300, 3000, runReappearances),
   },
   soak: {
     what: 'weeks with outages, rotated keys, pauses, two versions at once, and clocks that are set forward and back',
@@ -195,71 +207,33 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     what: 'customers that Voucherify still returns for minutes or days after their deletion, with outages and crashes',
     runs: {
       small: [
-        {
-          label: 'seed 1, 100 requests, shown for five minutes',
-          run: () => runVerifications(1, 100, { shownMs: hour / 12 }),
-        },
-        {
-          label: 'seed 2, 100 requests, shown for days',
-          run: () => runVerifications(2, 100, { shownMs: 1000 * hour }),
-        },
-        {
-          label: 'seed 3, 100 requests, shown for days, callbacks down for a day',
-          run: () => runVerifications(3, 100, { shownMs: 1000 * hour, callbacksDownMs: 24 * hour }),
-        },
+        shown(1, 100, 'for five minutes', { shownMs: hour / 12 }),
+        shown(2, 100, 'for days', { shownMs: 1000 * hour }),
+        shown(3, 100, 'for days, callbacks down for a day', { shownMs: 1000 * hour, callbacksDownMs: 24 * hour }),
       ],
       full: seeds(5).flatMap(seed => [
-        {
-          label: `seed ${seed}, 2000 requests, shown for 40 minutes, callbacks down for a day`,
-          run: () => runVerifications(seed, 2000, { shownMs: hour / 1.5, callbacksDownMs: 24 * hour }),
-        },
-        {
-          label: `seed ${seed}, 2000 requests, shown for days`,
-          run: () => runVerifications(seed, 2000, { shownMs: 1000 * hour }),
-        },
+        shown(seed, 2000, 'for 40 minutes, callbacks down for a day', {
+          shownMs: hour / 1.5,
+          callbacksDownMs: 24 * hour,
+        }),
+        shown(seed, 2000, 'for days', { shownMs: 1000 * hour }),
       ]),
     },
   },
   holds: {
     what: 'legal holds that an operator sets on a customer at any time, and releases',
-    runs: {
-      small: [
-        { label: 'seed 1, 300 requests, usual faults', run: () => runHolds(1, 300, usual) },
-        { label: 'seed 2, 300 requests, all faults, high probability', run: () => runHolds(2, 300, wild) },
-      ],
-      full: seeds(5).flatMap(seed => [
-        { label: `seed ${seed}, 3000 requests, usual faults`, run: () => runHolds(seed, 3000, usual) },
-        { label: `seed ${seed}, 1000 requests, all faults`, run: () => runHolds(seed, 1000, wild) },
-      ]),
-    },
+    runs: faulty('requests', 300, 3000, runHolds),
   },
   residues: {
     what: 'counts of what Voucherify lists before and after a deletion, with and without a backlog',
-    runs: {
-      small: [
-        { label: 'seed 1, 60 requests, usual faults', run: () => runResidues(1, 60, usual) },
-        { label: 'seed 2, 60 requests, all faults, high probability', run: () => runResidues(2, 60, wild) },
-        { label: 'seed 3, 300 requests at once', run: () => runResiduesInBacklog(3, 300) },
-      ],
-      full: seeds(5).flatMap(seed => [
-        { label: `seed ${seed}, 2000 requests, usual faults`, run: () => runResidues(seed, 2000, usual) },
-        { label: `seed ${seed}, 1000 requests, all faults`, run: () => runResidues(seed, 1000, wild) },
-        { label: `seed ${seed}, 1000 requests at once`, run: () => runResiduesInBacklog(seed, 1000) },
-      ]),
-    },
+    runs: both(
+      faulty('requests', 60, 2000, runResidues),
+      sized('requests at once', 300, 1000, 5, runResiduesInBacklog),
+    ),
   },
   withdrawals: {
     what: 'requests that their platform withdraws at any time, with and without a delay before the first attempt',
-    runs: {
-      small: [
-        { label: 'seed 1, 200 requests, usual faults', run: () => runWithdrawals(1, 200, usual) },
-        { label: 'seed 2, 200 requests, all faults, high probability', run: () => runWithdrawals(2, 200, wild) },
-      ],
-      full: seeds(5).flatMap(seed => [
-        { label: `seed ${seed}, 3000 requests, usual faults`, run: () => runWithdrawals(seed, 3000, usual) },
-        { label: `seed ${seed}, 1000 requests, all faults`, run: () => runWithdrawals(seed, 1000, wild) },
-      ]),
-    },
+    runs: faulty('requests', 200, 3000, runWithdrawals),
   },
   versions: {
     what: 'an older and a newer version of the code on the same rows',
