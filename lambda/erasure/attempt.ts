@@ -2,27 +2,12 @@ import type { FinalKind, Outcome } from '../domain/erasure.ts';
 import { deleteUnneeded } from '../receipts/closing.ts';
 import { isFinal, legalHold, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { lookUpsOf, type ProjectResult, recordAttempt } from '../receipts/record-attempt.ts';
-import { type PersonalDataWithPins, updateReceipt } from '../receipts/store.ts';
+import { updateReceipt } from '../receipts/store.ts';
 import type { Services } from '../services.ts';
 import type { ProjectClient } from '../voucherify/client.ts';
-import { eraseInProject, type ProjectClients } from './erase-in-project.ts';
+import { type AttemptInput, eraseInProject, type ProjectClients } from './erase-in-project.ts';
 
-export interface AttemptRequest {
-  /** The receipt, as the claim of this attempt stored it. */
-  readonly receipt: Receipt;
-  readonly personalData: PersonalDataWithPins;
-  /** When the attempt must end, in epoch milliseconds. */
-  readonly until: number;
-  /** From {@link clientsFor}. */
-  readonly clients: ProjectClients;
-  /** From {@link AttemptInput}. Without it, the attempt is allowed. */
-  readonly isAllowed?: Promise<boolean>;
-  /** From {@link AttemptInput}. */
-  readonly holdsExist?: boolean;
-  /** From {@link AttemptInput}. */
-  readonly isBacklog?: boolean;
-  /** Whether the platform gets the outcome in the reply. */
-  readonly repliesNow: boolean;
+export interface AttemptRequest extends AttemptInput {
   /** Outcomes that this reply cannot express. */
   readonly callbackOnlyOutcomes?: readonly FinalKind[] | undefined;
 }

@@ -33,12 +33,15 @@ import { type CheckHolds, deleteCustomers, type HoldableCustomer } from './delet
 /** This attempt's clients, by project. A project that is no longer in settings has none. */
 export type ProjectClients = ReadonlyMap<string, ProjectClient>;
 
+/** What an attempt needs to know, in all projects or in one. */
 export interface AttemptInput {
+  /** The receipt, as the claim of this attempt stored it. */
   readonly receipt: Receipt;
   readonly personalData: PersonalDataWithPins;
+  /** When the attempt must end, in epoch milliseconds. */
   readonly until: number;
   readonly clients: ProjectClients;
-  /** Whether the platform waits for the result. */
+  /** Whether the platform gets the outcome in the reply, so that it waits for the result. */
   readonly repliesNow: boolean;
   /**
    * Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not

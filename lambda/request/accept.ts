@@ -66,17 +66,17 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const { reference, scope, identifiers } = request.erasure;
   const personalData = { reference, scope, identifiers, callbacks };
   const delayMs = delaySecondsOf(request.platform, services) * 1000;
-  const mayAttempt = request.platform.responseMode === 'result' && delayMs === 0;
-  const receipt = await buildReceipt(request, { hasCallbacks: callbacks.length > 0, delayMs, mayAttempt }, services);
+  const attemptsNow = request.platform.responseMode === 'result' && delayMs === 0;
+  const receipt = await buildReceipt(request, { hasCallbacks: callbacks.length > 0, delayMs, attemptsNow }, services);
   const clients = clientsFor(receipt, { fresh: true }, services);
   const until = attemptUntil(request, services);
-  const isReserved = mayAttempt && reservesWhileStoring(receipt, services);
+  const isReserved = attemptsNow && reservesWhileStoring(receipt, services);
   const [{ receipt: current, stored: isNew }, stops] = await Promise.all([
     services.store.accept(receipt, personalData),
     readStopsFor(receipt, services),
     isReserved ? reserveFirstCalls(receipt, clients, until) : undefined,
   ]);
-  const isAttempted = mayAttempt && isNew && stops?.paused.size === 0;
+  const isAttempted = attemptsNow && isNew && stops?.paused.size === 0;
   if (!isAttempted) await releaseFirstCalls(clients);
   if (current.payloadHmac !== receipt.payloadHmac) {
     throw new Failure('conflict', 'this request id was used before with other identities', {
@@ -123,7 +123,7 @@ function asNewRequest(request: VerifiedRequest, decision: Decision): VerifiedReq
 
 async function buildReceipt(
   request: VerifiedRequest,
-  { hasCallbacks, delayMs, mayAttempt }: { hasCallbacks: boolean; delayMs: number; mayAttempt: boolean },
+  { hasCallbacks, delayMs, attemptsNow }: { hasCallbacks: boolean; delayMs: number; attemptsNow: boolean },
   services: Services,
 ): Promise<Receipt> {
   const { erasure, platform, platformName, authentication, receivedAt, startedAt, newRequest } = request;
@@ -153,9 +153,9 @@ async function buildReceipt(
     // The outcome replaces this if it is known in time for the reply.
     ...(platform.responseMode === 'result' ? { firstReply: { at: receivedAt, as: unfinishedReply } } : {}),
   };
-  const attemptAt = startedAt + (mayAttempt ? answerBudgetMs + graceMs : delayMs);
+  const attemptAt = startedAt + (attemptsNow ? answerBudgetMs + graceMs : delayMs);
   const projects = platform.projects ?? Object.keys(services.settings.projects);
-  return createReceipt(facts, projects, { attemptAt, attemptFollows: mayAttempt });
+  return createReceipt(facts, projects, { attemptAt, attemptFollows: attemptsNow });
 }
 
 /** An earlier time is not plausible: a zero value (year 1 in Go and .NET, else 1970), or seconds read as milliseconds. */

@@ -19,7 +19,7 @@ import { type AcceptedRequest, accept, isWithinLimit, type VerifiedRequest } fro
  * 3. Accept each request: store its receipt and its identifiers in one transaction. No 2xx reply is sent without it. If
  *    the store fails, the reply is 503 and the platform sends the request again.
  * 4. Attempt the erasure once, within the answer budget, if the platform expects the result in the reply
- *    (`responseMode`: Ketch, Transcend, most generic platforms). The others, such as Shopify and Segment, only get an
+ *    (`responseMode` is `result`: Ketch, Transcend, most generic platforms). The others, such as Shopify and Segment, only get an
  *    acknowledgement, and the sweep makes the first attempt.
  * 5. Reply in the format of the platform.
  *
@@ -104,25 +104,25 @@ export function errorReply(request: HttpRequest, failure: Failure, services: Ser
  * sends the request again. The size is checked before the sender is authenticated, so an oversized body may be genuine.
  */
 function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick<LogLine, 'alarm' | 'rule'> {
-  const isRetried = status >= 500 && code !== 'unimplemented';
+  const platformSendsAgain = status >= 500 && code !== 'unimplemented';
   const mayBeGenuine = verified || code === 'too-large';
-  if (isRetried || (alarm === undefined && !mayBeGenuine)) return {};
+  if (platformSendsAgain || (alarm === undefined && !mayBeGenuine)) return {};
   return { alarm: alarm ?? 'request-refused', rule: message };
 }
 
 /** Throws `not-found` for any other route than those of the platforms, and `method-not-allowed` for another method. */
 function findPlatform(request: HttpRequest, platforms: Services['platforms']): { name: string; platform: Platform } {
-  const { name, isStatusRoute } = parsePath(request);
+  const { name, hasRequestId } = parsePath(request);
   const platform = platforms.get(name);
-  const allowed = platform === undefined || platform.isPullOnly ? [] : allowedMethods(platform, isStatusRoute);
+  const allowed = platform === undefined || platform.isPullOnly ? [] : allowedMethods(platform, hasRequestId);
   if (platform === undefined || allowed.length === 0) throw new Failure('not-found', 'path: no such platform');
   if (allowed.includes(request.method)) return { name, platform };
   const Allow = allowed.join(', ');
   throw new Failure('method-not-allowed', `method: only ${Allow} is allowed`, { headers: { Allow } });
 }
 
-function allowedMethods(platform: Platform, isStatusRoute: boolean): readonly string[] {
-  if (!isStatusRoute) return ['POST'];
+function allowedMethods(platform: Platform, hasRequestId: boolean): readonly string[] {
+  if (!hasRequestId) return ['POST'];
   const { hasStatusRoute, hasWithdrawalRoute } = platform;
   return [...(hasStatusRoute ? ['GET'] : []), ...(hasWithdrawalRoute ? ['DELETE'] : [])];
 }
@@ -130,9 +130,9 @@ function allowedMethods(platform: Platform, isStatusRoute: boolean): readonly st
 const route = new RegExp(`^/webhooks/(${namePattern})(/[^/]+)?$`);
 
 /** Reads `/webhooks/{platform}` or `/webhooks/{platform}/{requestId}`. The name is empty for any other path. */
-function parsePath({ path }: HttpRequest): { name: string; isStatusRoute: boolean } {
+function parsePath({ path }: HttpRequest): { name: string; hasRequestId: boolean } {
   const match = route.exec(path);
-  return { name: match?.[1] ?? '', isStatusRoute: match?.[2] !== undefined };
+  return { name: match?.[1] ?? '', hasRequestId: match?.[2] !== undefined };
 }
 
 type Caller = Omit<VerifiedRequest, 'erasure'>;
@@ -141,7 +141,8 @@ type Caller = Omit<VerifiedRequest, 'erasure'>;
 const batchSize = 25;
 
 /**
- * Returns the result of each erasure, once all are stored. After a failure, the sweep processes those already stored.
+ * Stores and attempts what a message asks for, and returns the results. After a failure, the sweep processes what is already
+ * stored. A test message has no results.
  */
 async function processParsed(
   parsed: ParsedRequest,
@@ -154,7 +155,7 @@ async function processParsed(
   return [...results, ...(await withdrawAll(parsed.withdraw ?? [], caller.platformName, services))];
 }
 
-/** The same for the erasures of a caller who is verified. */
+/** Stores and attempts each erasure of a verified caller, in batches of {@link batchSize}, and returns the results. */
 export async function processErasures(
   erasures: readonly ErasureRequest[],
   caller: Caller,
@@ -251,6 +252,7 @@ async function attemptIfNew(
   if (!isNew) return unattempted();
   const isAllowed = isWithinLimit(receipt, stops, services);
   if (!mayAttempt) {
+    // The request counts towards the limit also if the sweep attempts it.
     await isAllowed;
     return unattempted();
   }
