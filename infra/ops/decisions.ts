@@ -17,7 +17,7 @@ import {
 } from '../../lambda/receipts/transitions.ts';
 import type { OperatorDecision } from './args.ts';
 import type { OpsContext } from './context.ts';
-import { readHolding } from './receipts.ts';
+import { readStopping } from './receipts.ts';
 
 /** The result of a decision on one receipt; `nothing` if nothing had to change. */
 export interface DecisionResult {
@@ -67,7 +67,7 @@ export function retryDecision(decision: OperatorDecision, context: OpsContext, m
 }
 
 async function retriedText(receipt: Receipt, context: OpsContext): Promise<string> {
-  const { facts } = await readHolding(receipt, context);
+  const { facts } = await readStopping(receipt, context);
   return facts.length === 0 ? 'retried by the next sweep' : `retried later: ${facts.join('; ')}`;
 }
 

@@ -197,9 +197,9 @@ export function readTableStatus(
 /** Days of recovery as in the stack: deleted identifiers must not remain in backups. */
 async function describeTable(client: DynamoDBClient, TableName: string, recoveryDays: number): Promise<TableStatus> {
   const [{ Table }, { TimeToLiveDescription: ttl }, { ContinuousBackupsDescription: backups }] = await Promise.all([
-    client.send(new DescribeTableCommand({ TableName }), callDeadline(descriptionMs)),
-    client.send(new DescribeTimeToLiveCommand({ TableName }), callDeadline(descriptionMs)),
-    client.send(new DescribeContinuousBackupsCommand({ TableName }), callDeadline(descriptionMs)),
+    client.send(new DescribeTableCommand({ TableName }), callDeadline(callMs)),
+    client.send(new DescribeTimeToLiveCommand({ TableName }), callDeadline(callMs)),
+    client.send(new DescribeContinuousBackupsCommand({ TableName }), callDeadline(callMs)),
   ]);
   return {
     name: TableName,
@@ -229,7 +229,7 @@ export type ProtectTables = (found: readonly TableStatus[]) => Promise<void>;
  */
 export async function protectTables(client: DynamoDBClient, found: readonly TableStatus[]): Promise<void> {
   for (const { name: TableName, backedUp, protectedFromDeletion, expires, recoveryDays } of found) {
-    const deadline = callDeadline(3 * descriptionMs);
+    const deadline = callDeadline(3 * callMs);
     if (!protectedFromDeletion)
       await client.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: true }), deadline);
     if (!backedUp) {
@@ -245,6 +245,3 @@ export async function protectTables(client: DynamoDBClient, found: readonly Tabl
     }
   }
 }
-
-/** Time limit of one call, in milliseconds. */
-const descriptionMs = 5000;

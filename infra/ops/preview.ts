@@ -3,7 +3,7 @@ import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { askPreview, isDelayed, type PreviewedProjects } from '../../lambda/receipts/transitions.ts';
 import { OpsUsageError, type ParsedArgs } from './args.ts';
 import type { Command, OpsContext } from './context.ts';
-import { readHolding, readReceiptLike } from './receipts.ts';
+import { readReceiptLike, readStopping } from './receipts.ts';
 import { counted, isoSeconds, type Output } from './terminal.ts';
 
 export const previewCommand: Command = {
@@ -39,7 +39,7 @@ async function preview(args: ParsedArgs, context: OpsContext, output: Output): P
   const isAsked = known !== undefined && known.at === undefined && isDelayed(receipt, now);
   const { done } = isAsked ? { done: true } : await updateReceipt(context.store, receipt, one => askPreview(one, now));
   if (!done) return reportError('not delayed by delaySeconds: there is nothing to preview');
-  const { pauses } = await readHolding(receipt, context);
+  const { pauses } = await readStopping(receipt, context);
   const stopped = pauses.length === 0 ? {} : { pausedBy: pauses };
   if (output.json) output.printJson({ receipt: receipt.id, asked: true, ...stopped });
   else if (pauses.length > 0)

@@ -80,7 +80,7 @@ export function usedPercent(receipt: Receipt, now: number): number {
 }
 
 /** What keeps an unfinished receipt from an attempt now. */
-export interface Holding {
+export interface Stopping {
   readonly pauses: readonly PauseScope[];
   /** The ids of the legal holds that are in effect. */
   readonly legalHolds: readonly string[];
@@ -89,10 +89,10 @@ export interface Holding {
 }
 
 /** Reads what keeps a receipt from an attempt. Throws `unavailable` if the store cannot be reached. */
-export async function readHolding(
+export async function readStopping(
   receipt: Receipt,
   { control, now }: Pick<OpsContext, 'control' | 'now'>,
-): Promise<Holding> {
+): Promise<Stopping> {
   const open = Object.keys(receipt.projects).filter(name => receipt.projects[name]?.state === 'open');
   const known = (receipt.legalHolds ?? []).filter(({ to }) => to === undefined).map(({ hold }) => hold);
   const [{ paused }, legalHolds, blocked] = await Promise.all([

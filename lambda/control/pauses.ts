@@ -18,17 +18,19 @@ export interface Pause {
 }
 
 const decision = v.looseObject({ actor: v.string(), reason: v.string(), at: v.number() });
-/** `until`: no legal hold is in effect from then on. `since`: when the first of the holds that made the row count began. */
-export const anyHoldRow = v.looseObject({ until: v.number(), since: v.number() });
-/** The key of that row, which legal-holds.ts writes. */
-export const anyHoldKey = 'legal-holds';
-
 const pauseRow = v.looseObject({
   pause: v.nullable(decision),
   resumed: v.exactOptional(decision),
   /** The last {@link maxHistory} changes, the newest last. */
   history: v.exactOptional(v.array(v.looseObject({ ...decision.entries, action: v.string() }))),
 });
+
+/**
+ * The row that legal-holds.ts writes. `until`: no legal hold is in effect from then on. `since`: when the first of the holds
+ * that made the row count began. In epoch milliseconds.
+ */
+export const anyHoldRow = v.looseObject({ until: v.number(), since: v.number() });
+export const anyHoldKey = 'legal-holds';
 
 /** The number of changes that are stored for each scope. */
 const maxHistory = 50;
@@ -57,7 +59,7 @@ export async function readStops(
 ): Promise<Stops> {
   const scopes = scopesOf(platform, Object.keys(projects));
   const rows = await control.read([...scopes.map(keyOf), anyHoldKey]);
-  return { ...pausesIn(rows, scopes), holdsExist: canHoldsExist(rows.get(anyHoldKey) ?? noRow, now) };
+  return { ...pausesIn(rows, scopes), holdsExist: mayHoldExist(rows.get(anyHoldKey) ?? noRow, now) };
 }
 
 function pausesIn(rows: ReadonlyMap<string, VersionedRow>, scopes: readonly PauseScope[]): Pauses {
@@ -68,7 +70,8 @@ function pausesIn(rows: ReadonlyMap<string, VersionedRow>, scopes: readonly Paus
   };
 }
 
-function canHoldsExist({ revision, value }: VersionedRow, now: number): boolean {
+/** Returns whether any legal hold can be in effect. A row in an unknown format counts as one. */
+function mayHoldExist({ revision, value }: VersionedRow, now: number): boolean {
   if (revision === 0) return false;
   const parsed = v.safeParse(anyHoldRow, value);
   return !parsed.success || parsed.output.until > now;

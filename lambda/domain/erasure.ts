@@ -26,7 +26,7 @@ export interface ErasureRequest {
   /** The platform's id of this delivery. It is not signed, so it only distinguishes two deliveries. */
   readonly deliveryId?: string;
   readonly identities: readonly Identity[];
-  /** The mapped identities. Values may be unusable, see {@link isUsable}. */
+  /** The mapped identities. Values may be unusable, see `isUsable` in identifiers.ts. */
   readonly identifiers: readonly Identifier[];
   readonly submittedAt?: number;
   readonly dueAt?: number;

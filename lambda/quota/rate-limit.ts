@@ -313,6 +313,8 @@ export function correctTimes(state: RateLimitState, now: number, quota: Quota): 
   };
 }
 
+// What the result of a call changes: the limit in its headers, and the breaker.
+
 /** What a result means for the breaker of a project. The caller of the project's API decides it. */
 export type BreakerEffect =
   /** A response that shows that the project can be called. */

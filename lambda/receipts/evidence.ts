@@ -196,6 +196,8 @@ function iso(at: number): string {
   return new Date(at).toISOString();
 }
 
+// The signature.
+
 /** The public half of a signing key, as a JSON Web Key (RFC 7517; P-256 of RFC 7518, section 6.2.1). */
 export interface PublicKey {
   readonly kty: 'EC';

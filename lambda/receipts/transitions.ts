@@ -56,6 +56,11 @@ export function isDue(receipt: Receipt, now: number): boolean {
   return receipt.state === 'open' && isTimeReached(receipt, now);
 }
 
+/** Returns whether `delaySeconds` delays the first attempt of a receipt. */
+export function isDelayed({ state, delayedUntil = 0, claims }: Receipt, now: number): boolean {
+  return state === 'open' && claims === 0 && delayedUntil > now;
+}
+
 /** Returns whether a closed receipt is due for signing: its callbacks are delivered or given up. */
 export function isSignatureDue(receipt: Receipt, now: number): boolean {
   return isFinal(receipt.state) && receipt.queue === 'sign' && isTimeReached(receipt, now);
@@ -258,13 +263,10 @@ function withDecision(receipt: Receipt, decision: Decision, change: Partial<Rece
   return nextRevision(receipt, { ...change, decisions: [...(receipt.decisions ?? []), decision] });
 }
 
+// The preview of a delayed receipt.
+
 /** By project, the number of customers that would be deleted now, or a code that says why it is not known. */
 export type PreviewedProjects = NonNullable<NonNullable<Receipt['preview']>['projects']>;
-
-/** Returns whether `delaySeconds` delays the first attempt of a receipt. */
-export function isDelayed({ state, delayedUntil = 0, claims }: Receipt, now: number): boolean {
-  return state === 'open' && claims === 0 && delayedUntil > now;
-}
 
 /**
  * Asks the next sweep what would be deleted for a receipt. Only while `delaySeconds` delays it, and without a decision

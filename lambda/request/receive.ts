@@ -263,6 +263,7 @@ async function attemptIfNew(
     until,
     clients,
     isAllowed,
+    // Unknown if the read failed: then the holds are read before each deletion.
     holdsExist: stops?.holdsExist ?? true,
     repliesNow: true,
     callbackOnlyOutcomes: request.platform.callbackOnlyOutcomes,

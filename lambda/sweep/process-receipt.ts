@@ -32,8 +32,8 @@ const overrunMs = 5000;
  */
 const repeatedDeletionMs = 50_000;
 
-/** The longest time for which a receipt is postponed because calls to every project are blocked, in milliseconds. */
-const mostBlockedMs = 300_000;
+/** The longest time for which a receipt is postponed if every project is limited and one may be called sooner, in milliseconds. */
+const mostWaitMs = 300_000;
 
 export interface ProcessedReceipt {
   readonly kind: 'nothing' | 'paused' | 'postponed' | 'taken-by-another' | 'attempted' | 'closed';
@@ -94,7 +94,7 @@ export async function processReceipt(
     const allRateLimited = openProjects(receipt).length === services.projects.size;
     // If every project is limited, and one may be called sooner, the receipt must not wait until the time that is known. The
     // sweep stops, so this concerns few receipts.
-    const soon = allRateLimited && mayEndSooner ? services.now() + mostBlockedMs : limitedUntil;
+    const soon = allRateLimited && mayEndSooner ? services.now() + mostWaitMs : limitedUntil;
     await postpone(receipt, Math.min(limitedUntil, soon), services);
     return { kind: 'postponed', open: receipt, allRateLimited };
   }

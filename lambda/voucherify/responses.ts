@@ -6,6 +6,8 @@ import type { HttpResult } from '../io/http-client.ts';
 import { parseStrictJsonText } from '../io/json.ts';
 import type { BreakerEffect, QuotaEffect, RateHeaders } from '../quota/rate-limit.ts';
 
+// What any response means: for the call, and for the rate limit and the breaker of its project.
+
 /** A call that failed. */
 export type CallFailure = {
   readonly code: string;
@@ -183,7 +185,7 @@ export function parseRateHeaders(headers: Readonly<Record<string, string | undef
   };
 }
 
-/** Parses the responses of Voucherify and decides what each one proves. */
+// What the response to each call proves.
 
 export interface Customer {
   readonly id: string;

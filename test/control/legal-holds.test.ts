@@ -16,24 +16,24 @@ const hold = (id: string, more: Partial<LegalHold> = {}): LegalHold => ({
   ...{ id, kind: 'source_id', actor: 'ada', reason: 'a lawsuit', at: 1000, until: day },
   ...more,
 });
-const readHoldsExist = async (rows: VersionedStore, now: number) =>
+const holdsExist = async (rows: VersionedStore, now: number) =>
   (await readStops({ platform: 'ketch', projects: { main: {} } }, rows, now)).holdsExist;
 const release = { actor: 'bob', reason: 'settled', at: 2000 };
 
 describe('legal hold', () => {
   test('none was ever set: none exists, and one read says so', async () => {
     const rows = memoryRows();
-    expect(await readHoldsExist(rows, 1000)).toBe(false);
+    expect(await holdsExist(rows, 1000)).toBe(false);
     expect(rows.calls).toEqual(['read']);
   });
 
   test('set: is in effect for its id only, until its day', async () => {
     const rows = memoryRows();
     expect((await setLegalHold(hold('a'), rows)).changed).toBe(true);
-    expect(await readHoldsExist(rows, 1000)).toBe(true);
+    expect(await holdsExist(rows, 1000)).toBe(true);
     expect(await readActiveHolds(['a', 'b'], rows, day - 1)).toEqual(['a']);
     expect(await readActiveHolds(['a', 'b'], rows, day)).toEqual([]);
-    expect(await readHoldsExist(rows, day)).toBe(false);
+    expect(await holdsExist(rows, day)).toBe(false);
   });
 
   test('set again: is extended by a later day, and otherwise keeps the first reason', async () => {
@@ -43,7 +43,7 @@ describe('legal hold', () => {
     expect(await listLegalHolds(rows, 2000)).toEqual([hold('a')]);
     expect((await setLegalHold(hold('a', { reason: 'longer', until: 2 * day }), rows)).changed).toBe(true);
     expect(await listLegalHolds(rows, 2000)).toEqual([hold('a', { reason: 'longer', until: 2 * day })]);
-    expect(await readHoldsExist(rows, day)).toBe(true);
+    expect(await holdsExist(rows, day)).toBe(true);
   });
 
   test('sure: a minute after the first of all, at once for others, and again after a time without any', async () => {
@@ -63,10 +63,10 @@ describe('legal hold', () => {
     expect(await releaseLegalHold('b', release, rows)).toBe(true);
     expect(await releaseLegalHold('b', release, rows)).toBe(false);
     expect((await listLegalHolds(rows, 2000)).map(({ id }) => id)).toEqual(['a']);
-    expect(await readHoldsExist(rows, 2000)).toBe(true);
-    expect(await readHoldsExist(rows, day)).toBe(false);
+    expect(await holdsExist(rows, 2000)).toBe(true);
+    expect(await holdsExist(rows, day)).toBe(false);
     await releaseLegalHold('a', release, rows);
-    expect(await readHoldsExist(rows, 2000)).toBe(false);
+    expect(await holdsExist(rows, 2000)).toBe(false);
     expect((await setLegalHold(hold('a', { at: 3000 }), rows)).changed).toBe(true);
     expect(await readActiveHolds(['a'], rows, 4000)).toEqual(['a']);
   });
@@ -83,9 +83,9 @@ describe('legal hold', () => {
       },
     };
     await expect(setLegalHold(hold('a'), failing)).rejects.toThrow('the store fails');
-    expect(await readHoldsExist(rows, 1000)).toBe(false);
+    expect(await holdsExist(rows, 1000)).toBe(false);
     expect((await setLegalHold(hold('a'), rows)).changed).toBe(false);
-    expect(await readHoldsExist(rows, 1000)).toBe(true);
+    expect(await holdsExist(rows, 1000)).toBe(true);
   });
 
   test('set while others are released: always counts as existing', async () => {
@@ -102,7 +102,7 @@ describe('legal hold', () => {
         setLegalHold(hold('c', { until: 2000 }), rows),
       ]);
       expect(await readActiveHolds(['a', 'b'], rows, 3000)).toEqual(['b']);
-      expect(await readHoldsExist(rows, 3000)).toBe(true);
+      expect(await holdsExist(rows, 3000)).toBe(true);
       expect((await listLegalHolds(rows, 3000)).map(({ id }) => id)).toEqual(['b']);
     }
   });
@@ -111,7 +111,7 @@ describe('legal hold', () => {
     const rows = memoryRows();
     await setLegalHold(hold('a'), rows);
     for (const [key, row] of rows.rows) if (!key.endsWith('#ids')) rows.rows.set(key, { ...row, value: { v: 9 } });
-    expect(await readHoldsExist(rows, 9 * day)).toBe(true);
+    expect(await holdsExist(rows, 9 * day)).toBe(true);
     expect(await readActiveHolds(['a', 'b'], rows, 9 * day)).toEqual(['a']);
     expect(await listLegalHolds(rows, 9 * day)).toMatchObject([{ id: 'a', kind: 'unknown', actor: 'unknown' }]);
   });

@@ -17,9 +17,12 @@ const rows = page
   .map(line => line.split('|').map(cell => cell.trim()))
   .map(([, id = '', threat = '', control = '', tests = '']) => ({ id, threat, control, tests }));
 
-/** Files that a text names, each with the test behind it if there is one. */
+/** Files that a text names, each with every test behind it; with an empty name if there is none. */
 function shownBy(text: string) {
-  return [...text.matchAll(/`(test\/[^`]+)`(?: "([^"]+)")?/g)].map(([, file = '', name = '']) => ({ file, name }));
+  return [...text.matchAll(/`(test\/[^`]+)`((?:,? "[^"]+")*)/g)].flatMap(([, file = '', titles = '']) => {
+    const names = [...titles.matchAll(/"([^"]+)"/g)].map(([, name = '']) => name);
+    return names.length === 0 ? [{ file, name: '' }] : names.map(name => ({ file, name }));
+  });
 }
 
 describe('the threat model', () => {

@@ -47,7 +47,7 @@ describe('erase-again', () => {
     expect(await harness.store.find(before.subjectHmacs[0] ?? '')).toHaveLength(2);
   });
 
-  test('pause: holds the new receipt', async () => {
+  test('pause: stops the new receipt', async () => {
     const { harness, decide, next } = await stillPresent();
     const pausing = { actor: 'ops', reason: 'look', at: harness.clock.now };
     await pause('all', pausing, harness.services.control);
@@ -87,7 +87,7 @@ describe('erase-again', () => {
     expect(await next()).toMatchObject({ nextAttemptAt: at, delayedUntil: at });
   });
 
-  test('hold: delays the new receipt', async () => {
+  test('delaySeconds of all: delays the new receipt', async () => {
     const { harness, decide, next } = await stillPresent({ delaySeconds: 7200 });
     await decide();
     await harness.sweep();

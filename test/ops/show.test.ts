@@ -324,7 +324,7 @@ describe('show: what to do next', () => {
     expect(lines).toContain(id);
   });
 
-  test('pause: is named as what holds an open receipt', async ({ at }) => {
+  test('pause: is named as what stops an open receipt', async ({ at }) => {
     await at.run('pause', 'platform:ketch', '--by', 'zoe', '--why', 'a drill');
     const id = await at.request([account('crm-1')]);
     const { lines } = await at.run('show', id);

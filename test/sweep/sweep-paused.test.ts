@@ -187,7 +187,7 @@ describe('backlog under a pause', () => {
     expect(calls.replace).toBeLessThanOrEqual(3 * claimed);
   });
 
-  test('pause of a platform that is not in settings: holds its receipts, and they are swept after it', async () => {
+  test('pause of a platform that is not in settings: stops its receipts, and they are swept after it', async () => {
     const { harness, calls } = await backlog();
     await pauseOf(harness, 'platform:generic');
     expect(harness.services.platforms.has('generic')).toBe(false);

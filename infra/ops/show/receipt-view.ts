@@ -12,7 +12,7 @@ import {
 import { isDelayed } from '../../../lambda/receipts/transitions.ts';
 import type { OpsContext } from '../context.ts';
 import { maxCustomers } from '../decide.ts';
-import { readHolding, reasonOf, usedPercent } from '../receipts.ts';
+import { readStopping, reasonOf, usedPercent } from '../receipts.ts';
 import { isoSeconds, oneLine, toned } from '../terminal.ts';
 import { auditAnswers } from './audit-report.ts';
 import {
@@ -173,7 +173,7 @@ function stepOfClosed(receipt: Receipt, { now }: OpsContext): NextStep {
 
 /** An open receipt is tried again without a command, unless a pause stops it. A delayed one can still be refused. */
 async function stepOfOpen(receipt: Receipt, context: OpsContext): Promise<NextStep> {
-  const { pauses, facts } = await readHolding(receipt, context);
+  const { pauses, facts } = await readStopping(receipt, context);
   const resume = pauses.map(scope => `npm run ops -- resume ${scope} ${why}`);
   if (pauses.length > 0) return { facts, commands: ['npm run ops -- pauses', ...resume], section: 'paused' };
   if (!isDelayed(receipt, context.now())) return { facts, commands: [] };
@@ -183,7 +183,7 @@ async function stepOfOpen(receipt: Receipt, context: OpsContext): Promise<NextSt
 
 /** A held receipt continues by itself when its legal holds have ended. */
 async function heldStep(receipt: Receipt, context: OpsContext): Promise<NextStep> {
-  const { legalHolds, facts } = await readHolding(receipt, context);
+  const { legalHolds, facts } = await readStopping(receipt, context);
   const by = isoSeconds(receipt.nextAttemptAt ?? context.now());
   const ended = legalHolds.length === 0 ? [`its legal hold has ended: it continues by itself after ${by}`] : [];
   const release = legalHolds.length === 0 ? [] : [`npm run ops -- release ${legalHolds.join(' ')} ${why}`];
