@@ -123,14 +123,9 @@ describe('sweep', () => {
 });
 
 describe('unreachable platform', () => {
-  test.each([
-    ['that answers 503', response(503)],
-    ['that answers 500', response(500)],
-    ['that sends us on', { kind: 'no-answer', code: 'redirected', mayHaveExecuted: true } as const],
-    ['that is not there', { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const],
-  ])('48 hours, %s: gets the callback once when it is reachable', async (_, failing) => {
+  test('48 hours: gets the callback once when it is reachable', async () => {
     const open = await harnessWithCallbacks();
-    open.called.answer = () => failing;
+    open.called.answer = () => response(503);
     await open.sweepAfter(hour);
     const before = erasureOf(await open.receipt());
     await sweepUntil(open, fixtureTime + 2 * day);

@@ -257,18 +257,6 @@ describe('postponed receipt', () => {
     expect(await putOffs(harness, 3)).toEqual([50, 100, 200]);
   });
 
-  test.each([
-    ['Retry-After', { 'retry-after': '1800' }, 1_800_000],
-    ['X-Rate-Limit-Retry', { 'x-rate-limit-retry': String((start + 900_000) / 1000) }, 900_000],
-    ['both', { 'retry-after': '10', 'x-rate-limit-retry': String((start + 900_000) / 1000) }, 900_000],
-    ['neither', {}, 60_000],
-    ['a cycle used up', { 'x-rate-limit-type': 'api_calls_cycle' }, hour],
-  ])('429: is postponed as long as %s requires', async (_, headers, wait) => {
-    const harness = createHarness({ random: () => 0 });
-    harness.intercept = () => response(429, {}, headers);
-    expect(await putOffs(harness, 1)).toEqual([wait]);
-  });
-
   test('short 429: is postponed by the longer backoff', async () => {
     const harness = createHarness({ random: () => 0.9 });
     harness.intercept = () => response(429, {}, { 'retry-after': '1' });

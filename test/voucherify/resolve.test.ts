@@ -422,17 +422,8 @@ describe('e-mail address', () => {
   test.each([
     ['as stored', 'ada@example.com', 'ada@example.com'],
     ['upper case, stored in lower case', 'ADA@Example.COM', 'ada@example.com'],
-    ['mixed case, stored the same', 'Ada@Example.com', 'Ada@Example.com'],
-    ['with a plus sign', 'ada+shop@example.com', 'ada+shop@example.com'],
-    ['letters beyond ASCII', 'ZOË@example.com', 'zoë@example.com'],
     ['white space at both ends', '\u00a0ada@example.com \n', 'ada@example.com'],
-    ['line break at the end, stored the same', 'ada@example.com\n', 'ada@example.com\n'],
-    ['zero-width characters at both ends', '\u200bada@example.com\ufeff', 'ada@example.com'],
-    ['decomposed', 'zoe\u0308@example.com', 'zo\u00eb@example.com'],
-    ['composed, stored decomposed', 'zo\u00eb@example.com', 'zoe\u0308@example.com'],
-    ['domain in Punycode, stored in Unicode', 'ada@xn--mnchen-3ya.example', 'ada@münchen.example'],
     ['domain in Unicode, stored in Punycode', 'ada@München.example', 'ada@xn--mnchen-3ya.example'],
-    ['domain in upper case', 'ada@EXAMPLE.COM', 'ada@example.com'],
   ])('%s: finds the customer', async (_, asked, stored) => {
     const harness = createHarness({ customers: [{ id: numbered(1), email: stored }] });
     expect((await harness.erase(one('email', asked))).outcome).toMatchObject({ kind: 'erased' });
@@ -441,16 +432,7 @@ describe('e-mail address', () => {
 
   test.each([
     ['another local part', 'ada@example.com', 'adam@example.com'],
-    ['a dot', 'a.da@example.com', 'ada@example.com'],
-    ['a plus part', 'ada+shop@example.com', 'ada@example.com'],
     ['the Kelvin sign for a k', '\u212aate@example.com', 'kate@example.com'],
-    ['a k for the Kelvin sign', 'kate@example.com', '\u212aate@example.com'],
-    ['the Angstrom sign for an å', '\u212bke@example.com', 'åke@example.com'],
-    ['a dotless i', 'm\u0131ke@example.com', 'mike@example.com'],
-    ['a long s', '\u017fam@example.com', 'sam@example.com'],
-    ['two letters for a sharp s', 'strasse@example.com', 'stra\u00dfe@example.com'],
-    ['the same in upper case', 'STRASSE@example.com', 'stra\u00dfe@example.com'],
-    ['a number that a host parser would convert', 'ada@0x7f.1', 'ada@127.0.0.1'],
   ])('%s: is another address', async (_, asked, stored) => {
     const harness = createHarness({ customers: [{ id: numbered(1), email: stored }] });
     expect((await harness.erase(one('email', asked))).outcome).toMatchObject({ kind: 'no-match' });
