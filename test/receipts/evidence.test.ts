@@ -12,7 +12,7 @@ import {
 import type { ProjectProgress, Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Addendum } from '../../lambda/receipts/row-schemas.ts';
 import { harnessWithCallbacks } from '../support/callback-harness.ts';
-import { fixtureTime, type Harness } from '../support/harness.ts';
+import { beforeSigning, fixtureTime, type Harness } from '../support/harness.ts';
 import { account, deleteRequest, ketchHarness, ketchWire, uid } from '../support/ketch.ts';
 import { hour } from '../support/quota-world.ts';
 import { expiresAt, now, receiptOf } from '../support/receipt-builders.ts';
@@ -266,19 +266,12 @@ describe('first reply in the evidence', () => {
 describe('unusable key', () => {
   const brokenFor = (times: number, called: () => void = () => {}) => {
     let left = times;
-    return ketchHarness({
-      change: ({ signer }) => ({
-        signer: {
-          publicKey: () => signer!.publicKey(),
-          sign: async bytes => {
-            called();
-            left -= 1;
-            if (left >= 0) throw new Error('the key is disabled');
-            return signer!.sign(bytes);
-          },
-        },
-      }),
-    });
+    const fail = () => {
+      called();
+      left -= 1;
+      if (left >= 0) throw new Error('the key is disabled');
+    };
+    return ketchHarness(beforeSigning(fail));
   };
 
   async function threeUnsigned(failures: number): Promise<Harness> {
@@ -327,17 +320,7 @@ describe('unusable key', () => {
 
 test('change during signing: the evidence is signed again with all of it', async () => {
   let intercept: () => Promise<void> = async () => undefined;
-  const harness = ketchHarness({
-    change: ({ signer }) => ({
-      signer: {
-        publicKey: () => signer!.publicKey(),
-        sign: async bytes => {
-          await intercept();
-          return signer!.sign(bytes);
-        },
-      },
-    }),
-  });
+  const harness = ketchHarness(beforeSigning(() => intercept()));
   await harness.send(ketchWire(deleteRequest()));
   const { store } = harness.services;
   intercept = async () => {

@@ -8,6 +8,7 @@ import { type CalledBack, harnessWithCallbacks, sweepUntil, targets } from '../s
 import { fixtureTime } from '../support/harness.ts';
 import { account, addPerson, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
 import { hour, minute, response, second } from '../support/quota-world.ts';
+import { scripted } from '../support/voucherify-responses.ts';
 
 const to = ({ url, headers }: HttpCall) => [url.pathname, headers['Authorization'] ?? headers['X-Key']];
 
@@ -54,15 +55,8 @@ describe('platform with an "in progress" reply', () => {
 });
 
 test('platform with the result in its reply, callbacks: are not called and are deleted at once', async () => {
-  const calls: HttpCall[] = [];
-  const harness = ketchHarness({
-    change: () => ({
-      sendCallback: async call => {
-        calls.push(call);
-        return response(200);
-      },
-    }),
-  });
+  const { send: sendCallback, calls } = scripted();
+  const harness = ketchHarness({ change: () => ({ sendCallback }) });
   addPerson(harness, 'crm-1');
   await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
   const [receipt] = await harness.receipts();

@@ -4,7 +4,15 @@ import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { decideRefusal } from '../../lambda/receipts/transitions.ts';
 import { processReceipt } from '../../lambda/sweep/process-receipt.ts';
 import { harnessWithCallbacks } from '../support/callback-harness.ts';
-import { ada, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
+import {
+  ada,
+  beforeSigning,
+  createHarness,
+  type Harness,
+  type HarnessOptions,
+  one,
+  start,
+} from '../support/harness.ts';
 import { response as answer } from '../support/voucherify-responses.ts';
 
 const minute = 60_000;
@@ -167,17 +175,10 @@ describe('counts of several attempts', () => {
 
   test('signature that fails: the counts are stored, the pins are deleted, and it is signed later', async () => {
     let isBroken = true;
-    const harness = counting({
-      change: ({ signer }) => ({
-        signer: {
-          publicKey: () => signer!.publicKey(),
-          sign: async bytes => {
-            if (isBroken) throw new Error('the key is disabled');
-            return signer!.sign(bytes);
-          },
-        },
-      }),
-    });
+    const disabled = () => {
+      if (isBroken) throw new Error('the key is disabled');
+    };
+    const harness = counting(beforeSigning(disabled));
     const id = await erasedInSweep(harness);
     expect((await harness.receipt(id)).evidence).toBeUndefined();
     expect(await harness.store.readPins(id)).toEqual({});

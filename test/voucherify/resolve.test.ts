@@ -11,12 +11,13 @@ import {
   createHarness,
   type Harness,
   id,
+  inReview,
   iso,
   one,
   sandboxResult,
   start,
 } from '../support/harness.ts';
-import { response } from '../support/voucherify-responses.ts';
+import { lost, response } from '../support/voucherify-responses.ts';
 
 const hmac = (appId: string) => `hmac of ${appId}`;
 const subjectHmac = ({ kind, value }: Identifier) => `hmac of ${kind} ${value}`;
@@ -532,10 +533,7 @@ describe('list of several pages', () => {
   test('failure on a later page: deletes nobody', async () => {
     const harness = createHarness({ limits: { customersPerRequest: 50 } });
     for (let index = 0; index < 135; index += 1) harness.addCustomer({ email, created_at: after });
-    harness.intercept = (call, pass) =>
-      call.url.searchParams.get('page') === '2'
-        ? { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true }
-        : pass();
+    harness.intercept = (call, pass) => (call.url.searchParams.get('page') === '2' ? lost(true) : pass());
     expect((await harness.erase(one('email', email))).outcome).toMatchObject({ kind: 'in-progress' });
     expect(harness.deleted()).toEqual([]);
   });
@@ -649,10 +647,7 @@ describe('short page', () => {
       expect(lists(harness)).toHaveLength(calls);
       expect(harness.alarms()).toEqual(['unproven-response']);
       await harness.sweepWhenDue(receipt.id);
-      expect(await harness.sweepWhenDue(receipt.id)).toMatchObject({
-        state: 'needs-review',
-        reason: 'unproven-responses',
-      });
+      expect(await harness.sweepWhenDue(receipt.id)).toMatchObject(inReview('unproven-responses'));
       expect(harness.deleted()).toEqual([]);
     },
   );
