@@ -216,6 +216,7 @@ describe('times that no correct clock can have written', () => {
   const failures = { count: 3, receipts: ['a'], since: now + 2 * minute };
   const latest = now + 5 * intervalMs + 2 * minute;
   const reservedForShopUntil = now + hour + 2 * minute;
+  const ended = { breaker: { ...breaker, openUntil: now, openedAt: now } };
   const possible = { notBefore: latest, reservedForShopUntil, breaker, failures, limit: 100 };
 
   test('latest times that are possible: stay', () => {
@@ -225,21 +226,9 @@ describe('times that no correct clock can have written', () => {
 
   test.each<[string, Partial<RateLimitState>, Partial<RateLimitState>]>([
     ['token time', { notBefore: latest + 1 }, { notBefore: now + 5 * intervalMs }],
-    [
-      'end of the breaker',
-      { breaker: { ...breaker, openUntil: now + hour + 2 * minute + 1 } },
-      { breaker: { ...breaker, openUntil: now, openedAt: now } },
-    ],
-    [
-      'start of the breaker',
-      { breaker: { ...breaker, openedAt: now + 2 * minute + 1 } },
-      { breaker: { ...breaker, openUntil: now, openedAt: now } },
-    ],
-    [
-      'first failure',
-      { failures: { ...failures, since: now + 2 * minute + 1 } },
-      { failures: { ...failures, since: now } },
-    ],
+    ['end of the breaker', { breaker: { ...breaker, openUntil: now + hour + 2 * minute + 1 } }, ended],
+    ['start of the breaker', { breaker: { ...breaker, openedAt: now + 2 * minute + 1 } }, ended],
+    ['first failure', { failures: { ...failures, since: now + 2 * minute + 1 } }, {}],
   ])('%s a millisecond later: is corrected, and the others stay', (_, impossible, corrected) => {
     expect(correctTimes({ ...possible, ...impossible }, now, quota)).toEqual({
       ...possible,
@@ -417,10 +406,7 @@ describe('limit in the headers', () => {
     ['no limit, and a reset in 20 minutes', { 'x-rate-limit-retry': String((now + 20 * minute) / second) }],
     ['a limit of zero', { 'x-rate-limit-limit': '0' }],
     ['the limit of settings', rateHeaders(100, 99, 30 * second)],
-    [
-      'the limit of the billing cycle',
-      { ...rateHeaders(100_000, 3, 20 * minute), 'x-rate-limit-type': 'api_calls_cycle' },
-    ],
+    ['the billing cycle', { ...rateHeaders(100_000, 3, 20 * minute), 'x-rate-limit-type': 'api_calls_cycle' }],
     ['a limit that resets in more than an hour', rateHeaders(100_000, 3, hour + second)],
   ])('%s: changes nothing', (_, headers) => {
     expect(withHeaders(headers)).toBe(initialRateLimit);
