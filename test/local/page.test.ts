@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type LocalOptions, readLocalOptions } from '../../infra/local/options.ts';
@@ -9,6 +8,7 @@ import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
 import { openSqliteServices } from '../../infra/local/sqlite-services.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { parseSettings } from '../../lambda/settings.ts';
+import { listenOnLoopback } from '../e2e/support/listen.ts';
 import { chromiumForSuite, findChromium, poorContrast } from '../support/chromium.ts';
 import { jsonOrUndefined, sendOver } from '../support/event.ts';
 import { temporaryFolder } from '../support/local-process.ts';
@@ -429,9 +429,8 @@ describe.skipIf(chromiumPath === undefined)('page of a local run in Chromium', (
   test('another web page: cannot read the run or change it', async () => {
     const run = await startRun();
     const other = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end('<p>other</p>'));
-    await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void other.close());
-    const page = await open(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`);
+    const page = await open(`http://127.0.0.1:${await listenOnLoopback(other)}/`);
     const attack = (url: string, init: string) =>
       page.evaluate(`fetch('${url}', ${init}).then(response => response.type, () => 'failed')`);
     const post = `{ method: 'POST', mode: 'no-cors', body: '{"mode":"down"}' }`;

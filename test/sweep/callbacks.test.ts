@@ -5,7 +5,7 @@ import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { decideRefusal } from '../../lambda/receipts/transitions.ts';
 import { deliverCallbacks } from '../../lambda/sweep/deliver-callbacks.ts';
 import { type CalledBack, harnessWithCallbacks, sweepUntil, targets } from '../support/callback-harness.ts';
-import { fixtureTime } from '../support/harness.ts';
+import { changedStore, fixtureTime } from '../support/harness.ts';
 import { account, addPerson, deleteRequest, ketchHarness, ketchWire } from '../support/ketch.ts';
 import { hour, minute, response, second } from '../support/quota-world.ts';
 import { scripted } from '../support/voucherify-responses.ts';
@@ -216,11 +216,10 @@ describe('personal data of a closed receipt', () => {
     ['with', 1],
     ['without', 0],
   ])('refused by an operator, %s stored personal data: no identifier is left', async (_, stored) => {
-    const open = await harnessWithCallbacks(undefined, {
-      change: ({ store }) => ({
-        store: { ...store, readPersonalData: async id => (stored === 0 ? undefined : store.readPersonalData(id)) },
-      }),
-    });
+    const readings = changedStore(store => ({
+      readPersonalData: async id => (stored === 0 ? undefined : store.readPersonalData(id)),
+    }));
+    const open = await harnessWithCallbacks(undefined, readings);
     open.called.answer = () => response(503);
     const decided = { actor: 'zoe', action: 'refuse', reason: 'tested', at: open.harness.clock.now } as const;
     await updateReceipt(open.harness.store, await open.receipt(), receipt => decideRefusal(receipt, decided));
@@ -339,16 +338,13 @@ describe('callback target', () => {
 
   test('result not stored: is called again', async () => {
     let fails = false;
-    const change: NonNullable<Parameters<typeof harnessWithCallbacks>[1]>['change'] = ({ store }) => ({
-      store: {
-        ...store,
-        replace: async (next, also) => {
-          if (fails && next.callbackState !== undefined) throw new Error('the process ended');
-          return store.replace(next, also);
-        },
+    const failing = changedStore(store => ({
+      replace: async (next, also) => {
+        if (fails && next.callbackState !== undefined) throw new Error('the process ended');
+        return store.replace(next, also);
       },
-    });
-    const open = await harnessWithCallbacks(undefined, { change });
+    }));
+    const open = await harnessWithCallbacks(undefined, failing);
     fails = true;
     await open.sweepAfter(hour);
     expect(open.called.calls).toHaveLength(1);

@@ -7,6 +7,7 @@ import { harnessWithCallbacks } from '../support/callback-harness.ts';
 import {
   ada,
   beforeSigning,
+  changedStore,
   createHarness,
   type Harness,
   type HarnessOptions,
@@ -96,16 +97,13 @@ describe('what Voucherify lists', () => {
 
   test('without the setting: no call, no write and no field more', async () => {
     const writes: number[] = [];
-    const watch: HarnessOptions['change'] = ({ store }) => ({
-      store: {
-        ...store,
-        replace: (next, also) => {
-          writes.push(next.revision);
-          return store.replace(next, also);
-        },
+    const watched = changedStore(store => ({
+      replace: (next, also) => {
+        writes.push(next.revision);
+        return store.replace(next, also);
       },
-    });
-    const harness = counting({ project: {}, change: watch });
+    }));
+    const harness = counting({ project: {}, ...watched });
     const id = await erasedInSweep(harness);
     const receipt = await harness.receipt(id);
     expect(harness.sent).toHaveLength(3);
