@@ -11,19 +11,7 @@ import {
   isHoldCheckDue,
   recordHoldCheck,
 } from '../../lambda/receipts/transitions.ts';
-import {
-  claimedOnce,
-  deletion,
-  erased,
-  human,
-  keptDeletion,
-  later,
-  must,
-  mustRecord,
-  noMatch,
-  now,
-  withProgress,
-} from '../support/attempt-results.ts';
+import { claimedOnce, deletion, human, must, mustRecord, now, withProgress } from '../support/attempt-results.ts';
 
 const decided: DecisionInput = { at: now + 1000, actor: 'ada', action: 'retry', reason: 'it was looked at' };
 const refusal: DecisionInput = { ...decided, action: 'refuse', reason: 'ordered by a thief' };
@@ -124,17 +112,6 @@ describe('refusal', () => {
 describe('result recorded after a refusal', () => {
   const two = ['main', 'us'];
   const refused = (more: Partial<Receipt> = {}) => must(decideRefusal(claimedOnce(more, two), refusal));
-
-  test('all erased: is closed as erased', () => {
-    expect(mustRecord(refused(), { main: erased, us: noMatch })).toMatchObject({ state: 'erased' });
-  });
-
-  test('not all erased: is closed as refused with its deletions', () => {
-    const closed = mustRecord(refused(), { main: erased, us: later() });
-    expect(closed).toMatchObject({ state: 'refused', queue: 'verify' });
-    expect(closed.projects['main']?.deletions).toEqual([keptDeletion()]);
-    expect(mustRecord(refused(), { main: human(), us: later() })).toMatchObject({ state: 'refused' });
-  });
 
   test('wrong customer deleted: needs review', () => {
     const wrong = human('wrong-customer-deleted', { deletions: [deletion()] });
