@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import type { HttpResult } from '../../lambda/io/http-client.ts';
 import { evidenceOf } from '../../lambda/receipts/evidence.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { claimReceipt, decideRefusal } from '../../lambda/receipts/transitions.ts';
-import { ada, createHarness, type Harness, one, start } from '../support/harness.ts';
+import { ada, createHarness, type Harness, inReview, one, start } from '../support/harness.ts';
 import { response } from '../support/voucherify-responses.ts';
 
 const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith('POST')).length;
@@ -27,34 +28,31 @@ describe('overlapping attempts', () => {
     expect(posts(harness)).toBe(1);
   });
 
-  test('overtaken after its pins: may still prove the deletion', async () => {
+  /** An attempt that a sweep overtakes before its deletion is answered. */
+  async function overtakenAfterPins(answer?: HttpResult) {
     const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
     harness.intercept = async (call, pass) => {
       if (call.method === 'GET') return pass();
       harness.intercept = () => response(500, '');
       await harness.sweep(harness.clock.now + 15_000);
-      return pass();
+      return answer ?? pass();
     };
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({
-      state: 'erased',
-      claims: 2,
-      projects: { main: { deletions: [{ proof: 'deleted' }] } },
-    });
+    return { harness, receipt };
+  }
+
+  test('overtaken after its pins: may still prove the deletion', async () => {
+    const { harness, receipt } = await overtakenAfterPins();
+    const projects = { main: { deletions: [{ proof: 'deleted' }] } };
+    expect(receipt).toMatchObject({ state: 'erased', claims: 2, projects });
     expect(await harness.receipt(receipt.id)).toEqual(receipt);
     expect(harness.deleted()).toEqual([ada]);
   });
 
   test('overtaken with a wrong customer deleted: stops the receipt', async () => {
-    const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1' }] });
-    harness.intercept = async (call, pass) => {
-      if (call.method === 'GET') return pass();
-      harness.intercept = () => response(500, '');
-      await harness.sweep(harness.clock.now + 15_000);
-      return response(200, { status: 'DONE', related_object_id: 'cust_1', data_json: { customer: 1 } });
-    };
-    const { receipt } = await harness.erase(one('source_id', 'crm-1'));
-    expect(receipt).toMatchObject({ state: 'needs-review', reason: 'wrong-customer-deleted', claims: 2 });
+    const wrong = { status: 'DONE', related_object_id: 'cust_1', data_json: { customer: 1 } };
+    const { harness, receipt } = await overtakenAfterPins(response(200, wrong));
+    expect(receipt).toMatchObject({ ...inReview('wrong-customer-deleted'), claims: 2 });
     expect(harness.alarms()).toEqual(expect.arrayContaining(['wrong-customer-deleted', 'needs-review']));
   });
 

@@ -30,10 +30,7 @@ const reasons: readonly { readonly reason: string; readonly prepare: Prepare; re
   })),
   ...[400, 422].map(status => ({ reason: `voucherify-${status}`, prepare: everyPost(response(status, {})) })),
   { reason: 'wrong-customer-deleted', prepare: everyPost(response(200, wrong)) },
-  {
-    reason: 'created-at-missing',
-    prepare: harness => harness.addCustomer({ email: 'ada@example.com', created_at: null }),
-  },
+  { reason: 'created-at-missing', prepare: it => it.addCustomer({ email: 'ada@example.com', created_at: null }) },
   // Go's and Unix' zero time: the time was never set.
   ...['0001-01-01T00:00:00Z', '1970-01-01T00:00:00.000Z'].map(created_at => ({
     reason: 'created-at-missing',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { decideAcceptPartial, decideRetry } from '../../lambda/receipts/transitions.ts';
-import { ada, ben, cleo, createHarness, type Harness, type HarnessOptions, one } from '../support/harness.ts';
+import { ada, ben, cleo, createHarness, type Harness, type HarnessOptions, inReview, one } from '../support/harness.ts';
 import { html, response } from '../support/voucherify-responses.ts';
 
 const id = 'receipt-1';
@@ -53,11 +53,7 @@ describe('refused identity', () => {
     const harness = refusing(value, result);
     await harness.erase(identifiers);
     expect(harness.deleted()).toEqual(deleted);
-    expect(await harness.receipt(id)).toMatchObject({
-      state: 'needs-review',
-      reason: code,
-      projects: { main: { state: 'open', pins: 2, refusedLookUps: [code] } },
-    });
+    expect(await harness.receipt(id)).toMatchObject(inReview(code, { state: 'open', pins: 2, refusedLookUps: [code] }));
     expect(harness.alarms()).toEqual(['needs-review']);
   });
 
@@ -146,8 +142,7 @@ describe('refused identity', () => {
     });
     refuse(harness, 'crm-2', response(400, {}));
     expect(await harness.sweepWhenDue(id)).toMatchObject({
-      state: 'needs-review',
-      reason: 'voucherify-400',
+      ...inReview('voucherify-400'),
       projects: { us: { state: 'erased' } },
     });
     expect(harness.deleted()).toEqual([ada, ben]);

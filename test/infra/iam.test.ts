@@ -5,7 +5,7 @@ import { createReceipt, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Addendum } from '../../lambda/receipts/row-schemas.ts';
 import type { ReceiptStore } from '../../lambda/receipts/store.ts';
 import { recordingStores } from './recording-stores.ts';
-import { settingsWith, synthesised } from './synthesised.ts';
+import { allowed, settingsWith, synthesised } from './synthesised.ts';
 
 const generic = { authentication: { kind: 'standard-webhooks' }, callbackOrigins: ['https://dsr.example.com'] };
 const asked = {
@@ -39,7 +39,7 @@ function statementsOf(role: 'Webhook' | 'Sweeper' | 'Events', { of, readable } =
 }
 
 function secretsOf(...names: string[]) {
-  return { Sid: 'Secrets', Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: names };
+  return allowed('Secrets', 'secretsmanager:GetSecretValue', names);
 }
 
 function logsOf(name: string) {
@@ -70,19 +70,9 @@ describe('statements of the function roles', () => {
   test('sweep: processes due receipts, and reads a platform’s secret only for callbacks and pulls', () => {
     expect(statementsOf('Sweeper')).toEqual([
       xray,
-      {
-        Sid: 'Queue',
-        Effect: 'Allow',
-        Action: ['dynamodb:Query', 'dynamodb:Scan'],
-        Resource: 'arn(erasure-receipts)/index/queue',
-      },
+      allowed('Queue', ['dynamodb:Query', 'dynamodb:Scan'], 'arn(erasure-receipts)/index/queue'),
       receipts,
-      {
-        Sid: 'Identifiers',
-        Effect: 'Allow',
-        Action: ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query'],
-        Resource: 'arn(erasure-identifiers)',
-      },
+      allowed('Identifiers', ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query'], 'arn(erasure-identifiers)'),
       secretsOf(...['erasure/pepper', 'erasure/platform/asked', 'erasure/platform/generic', 'erasure/voucherify/main']),
       logsOf('sweeper'),
     ]);

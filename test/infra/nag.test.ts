@@ -21,10 +21,7 @@ function findings(app: App): string[] {
 describe('cdk-nag, AwsSolutions and Serverless', () => {
   test.each([
     { name: 'the example settings', props: {} },
-    {
-      name: 'a stage in an account that has a role for logs',
-      props: { stage: 'test', apiLogRole: 'existing' } as const,
-    },
+    { name: 'a stage in an account with a role for logs', props: { stage: 'test', apiLogRole: 'existing' } as const },
   ])('$name: no finding', ({ props }) => {
     expect(findings(synthesised(props).app)).toEqual([]);
   });

@@ -127,11 +127,7 @@ describe('description of the routes', () => {
 
   const valid = { type: 'erasure', request_id: 'request-1', identifiers: [{ type: 'source_id', value: 'crm-10042' }] };
   test.each<[string, unknown, boolean]>([
-    [
-      'all fields',
-      { ...valid, submitted_at: '2026-01-01T00:00:00Z', due_at: '2027-01-01T00:00:00Z', test: false },
-      true,
-    ],
+    ['all', { ...valid, submitted_at: '2026-01-01T00:00:00Z', due_at: '2027-01-01T00:00:00Z', test: false }, true],
     ['test', { ...valid, test: true }, true],
     ['nobody', { ...valid, identifiers: [{ type: 'email', value: 'nobody@example.com' }] }, true],
     ['unknown field', { ...valid, more: 1 }, true],

@@ -8,7 +8,7 @@ import { namesOf } from '../../infra/stack/names.ts';
 import { run } from '../ops/ops-harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 import { recordingStores } from './recording-stores.ts';
-import { settingsWith, synthesised } from './synthesised.ts';
+import { allowed, settingsWith, synthesised } from './synthesised.ts';
 
 /** Without the section on restoring, whose steps need the credentials of a deployment. */
 const runbook = readFileSync('RUNBOOK.md', 'utf8').replace(/^## Restoring a table$[\s\S]*?(?=^## )/m, '');
@@ -43,30 +43,15 @@ describe('operator policy', () => {
   test('secrets and key: can be read, identifiers cannot', () => {
     const bySid = new Map(statements.map((one: { Sid: string }) => [one.Sid, one]));
     expect(['Secrets', 'EvidenceKey', 'DeployedSettings', 'AlarmTopic'].map(sid => bySid.get(sid))).toEqual([
-      {
-        Sid: 'Secrets',
-        Effect: 'Allow',
-        Action: 'secretsmanager:GetSecretValue',
-        Resource: ['erasure/pepper', 'erasure/platform/ketch', 'erasure/platform/segment', 'erasure/voucherify/main'],
-      },
-      {
-        Sid: 'EvidenceKey',
-        Effect: 'Allow',
-        Action: ['kms:EnableKey', 'kms:GetPublicKey'],
-        Resource: 'arn(EvidenceKey)',
-      },
-      {
-        Sid: 'DeployedSettings',
-        Effect: 'Allow',
-        Action: 'lambda:GetFunctionConfiguration',
-        Resource: 'erasure-webhook:live',
-      },
-      {
-        Sid: 'AlarmTopic',
-        Effect: 'Allow',
-        Action: 'sns:ListSubscriptionsByTopic',
-        Resource: expect.stringMatching(/:sns:.*:erasure-alarms$/),
-      },
+      allowed('Secrets', 'secretsmanager:GetSecretValue', [
+        'erasure/pepper',
+        'erasure/platform/ketch',
+        'erasure/platform/segment',
+        'erasure/voucherify/main',
+      ]),
+      allowed('EvidenceKey', ['kms:EnableKey', 'kms:GetPublicKey'], 'arn(EvidenceKey)'),
+      allowed('DeployedSettings', 'lambda:GetFunctionConfiguration', 'erasure-webhook:live'),
+      allowed('AlarmTopic', 'sns:ListSubscriptionsByTopic', expect.stringMatching(/:sns:.*:erasure-alarms$/)),
     ]);
     const ofIdentifiers = statements.filter((one: object) => JSON.stringify(one).includes('dentifiers'));
     expect(ofIdentifiers.map(({ Action }: { Action: string[] }) => Action)).toEqual([
@@ -96,7 +81,7 @@ describe('operator policy', () => {
 
 test('policy of erasures by hand, grants: only to invoke the webhook’s alias, which the operator policy does not', () => {
   expect(manualPolicy.PolicyDocument.Statement.map(readable)).toEqual([
-    { Sid: 'ManualErasure', Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: 'erasure-webhook:live' },
+    allowed('ManualErasure', 'lambda:InvokeFunction', 'erasure-webhook:live'),
   ]);
   const invoked = statements.filter(({ Action }: { Action: unknown }) => Action === 'lambda:InvokeFunction');
   expect(invoked.map(({ Resource }: { Resource: unknown }) => Resource)).toEqual(['erasure-sweeper:live']);

@@ -60,3 +60,8 @@ function reading(template: Template) {
   };
   return { resources, of, readable };
 }
+
+/** A statement of a policy that allows actions. */
+export function allowed(Sid: string, Action: unknown, Resource: unknown) {
+  return { Sid, Effect: 'Allow', Action, Resource };
+}

@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type LocalOptions, readLocalOptions } from '../../infra/local/options.ts';
@@ -9,6 +8,7 @@ import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
 import { openSqliteServices } from '../../infra/local/sqlite-services.ts';
 import type { Receipt } from '../../lambda/receipts/receipt.ts';
 import { parseSettings } from '../../lambda/settings.ts';
+import { listenOnLoopback } from '../e2e/support/listen.ts';
 import { chromiumForSuite, findChromium, poorContrast } from '../support/chromium.ts';
 import { jsonOrUndefined, sendOver } from '../support/event.ts';
 import { temporaryFolder } from '../support/local-process.ts';
@@ -72,64 +72,38 @@ describe('steps of a receipt', () => {
   const textsOf = (facts: Partial<Receipt>, acknowledges = false) =>
     stepsOf({ receipt: receiptOf(facts) }, acknowledges).map(({ name, state, text }) => `${name} ${state}: ${text}`);
 
-  test.each<[string, Partial<Receipt>, string]>([
-    ['new', {}, 'pinned waiting: Is attempted now or by the next sweep.'],
+  const failed = (code: string) => `The last attempt failed: ${code}. The sweep attempts it again.`;
+  const pinned = projects({ pins: 2, deletions: [deletion] });
+  const abandoned = { tries: 9, delivered: [], refused: [0], endedAt: now };
+  test.each<[Partial<Receipt>, string]>([
+    [{}, 'pinned waiting: Is attempted now or by the next sweep.'],
+    [{}, `answered waiting: The reply follows as soon as the result is known, at the latest after the time limit.`],
+    [{ lastResult: 'voucherify-500' }, `pinned waiting: ${failed('voucherify-500')}`],
+    [{ state: 'needs-review', reason: 'a-reason' }, 'pinned waiting: An operator must decide: a-reason.'],
+    [{ ...closed, state: 'no-match' }, 'pinned skipped: No customer matches the identifiers exactly.'],
     [
-      'new',
-      {},
-      'answered waiting: The reply follows as soon as the result is known, at the latest after the time limit.',
-    ],
-    [
-      'failed',
-      { lastResult: 'voucherify-500' },
-      'pinned waiting: The last attempt failed: voucherify-500. The sweep attempts it again.',
-    ],
-    [
-      'in review',
-      { state: 'needs-review', reason: 'too-many-matches' },
-      'pinned waiting: An operator must decide: too-many-matches.',
-    ],
-    ['no match', { ...closed, state: 'no-match' }, 'pinned skipped: No customer matches the identifiers exactly.'],
-    [
-      'created later',
       { ...closed, state: 'created-later' },
       'pinned skipped: A customer was found, but was created after the request, and is spared.',
     ],
-    ['refused', { ...closed, state: 'refused' }, 'deleted skipped: There was no customer to delete.'],
-    ['refused', { ...closed, state: 'refused' }, 'pinned skipped: An operator refused the erasure.'],
+    [{ ...closed, state: 'refused' }, 'deleted skipped: There was no customer to delete.'],
+    [{ ...closed, state: 'refused' }, 'pinned skipped: An operator refused the erasure.'],
+    [{ projects: pinned, lastResult: 'voucherify-429' }, `deleted waiting: ${failed('voucherify-429')}`],
+    [{ projects: pinned }, 'pinned done: 2 customers found. The id is stored before a deletion is sent.'],
     [
-      'pinned',
-      { projects: projects({ pins: 2, deletions: [deletion] }), lastResult: 'voucherify-429' },
-      'deleted waiting: The last attempt failed: voucherify-429. The sweep attempts it again.',
-    ],
-    [
-      'pinned',
-      { projects: projects({ pins: 2 }) },
-      'pinned done: 2 customers found. The id is stored before a deletion is sent.',
-    ],
-    [
-      'erased',
-      { ...closed, state: 'erased', projects: projects({ pins: 2, deletions: [deletion] }) },
+      { ...closed, state: 'erased', projects: pinned },
       'deleted done: 1 customer permanently deleted, with the proof of Voucherify.',
     ],
-    ['closed', { ...closed, state: 'erased' }, 'signed waiting: The next sweep signs the evidence.'],
+    [{ ...closed, state: 'erased' }, 'signed waiting: The next sweep signs the evidence.'],
     [
-      'callback due',
       { state: 'erased', queue: 'callback', hasCallbacks: true },
       'called back waiting: The next sweep sends the result to the platform.',
     ],
-    ['with callbacks', { hasCallbacks: true }, 'called back waiting: Follows if the reply had no result.'],
+    [{ hasCallbacks: true }, 'called back waiting: Follows if the reply had no result.'],
     [
-      'callback abandoned',
-      {
-        ...closed,
-        state: 'erased',
-        hasCallbacks: true,
-        callbackState: { tries: 9, delivered: [], refused: [0], endedAt: now },
-      },
+      { ...closed, hasCallbacks: true, callbackState: abandoned },
       'called back done: The platform did not take the callback.',
     ],
-  ])('%s: %j', (_, facts, expected) => {
+  ])('%j: %s', (facts, expected) => {
     expect(textsOf(facts)).toContain(expected);
   });
 
@@ -455,9 +429,8 @@ describe.skipIf(chromiumPath === undefined)('page of a local run in Chromium', (
   test('another web page: cannot read the run or change it', async () => {
     const run = await startRun();
     const other = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end('<p>other</p>'));
-    await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void other.close());
-    const page = await open(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`);
+    const page = await open(`http://127.0.0.1:${await listenOnLoopback(other)}/`);
     const attack = (url: string, init: string) =>
       page.evaluate(`fetch('${url}', ${init}).then(response => response.type, () => 'failed')`);
     const post = `{ method: 'POST', mode: 'no-cors', body: '{"mode":"down"}' }`;

@@ -1,7 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -9,6 +8,7 @@ import { type LocalOptions, readLocalOptions, UsageError } from '../../infra/loc
 import { type LocalRun, startLocalRun } from '../../infra/local/run.ts';
 import { readRunFile, writeRunFile } from '../../infra/local/run-file.ts';
 import { announcement, readableLine } from '../../infra/local/start-output.ts';
+import { listenOnLoopback } from '../e2e/support/listen.ts';
 import { expectAnswer, ownFixtures, wireOf } from '../support/conformance.ts';
 import { type Answer, jsonOrUndefined, sendOver } from '../support/event.ts';
 import { callback, deleteRequest, ketchWire } from '../support/ketch.ts';
@@ -30,6 +30,13 @@ async function request(run: LocalRun): Promise<Answer> {
   const text = await run.services.readSecret('erasure/platform/ketch');
   const { current } = jsonOrUndefined(text) as { current: string };
   return sendOver(run.url, ketchWire(deleteRequest({ callbacks: [callback] }), { Authorization: current }));
+}
+
+/** A port on which another server listens. */
+async function usedPort(): Promise<number> {
+  const other = createServer();
+  onTestFinished(() => void other.close());
+  return listenOnLoopback(other);
 }
 
 const outage = (sandboxUrl: string, mode: string | null) =>
@@ -76,10 +83,7 @@ describe('local run', () => {
   });
 
   test('port in use: the error names each taken one and a command that works, and leaves the files free', async () => {
-    const others = [createServer(), createServer()];
-    for (const other of others) await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => others.forEach(other => void other.close()));
-    const [port = 0, sandboxPort = 0] = others.map(other => (other.address() as AddressInfo).port);
+    const [port, sandboxPort] = [await usedPort(), await usedPort()];
     const data = join(temporaryFolder(), 'data');
     const problemOf = (ports: Partial<LocalOptions>) => runWith({ data, ...ports }).then(String, String);
     const says = /(\S+ in use): (npm start -- PORT=(\d+) SANDBOX_PORT=(\d+))$/;
@@ -93,10 +97,7 @@ describe('local run', () => {
   });
 
   test('port in use, and the next one is the sandbox’s: PORT alone is enough', async () => {
-    const other = createServer();
-    await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void other.close());
-    const { port } = other.address() as AddressInfo;
+    const port = await usedPort();
     const found = await runWith({ port, sandboxPort: port + 1 }).then(String, String);
     expect(found).toMatch(/in use: npm start -- PORT=\d+$/);
     const { port: free, sandboxPort } = readLocalOptions({ PORT: /PORT=(\d+)$/.exec(found)?.[1] });

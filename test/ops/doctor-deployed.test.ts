@@ -8,7 +8,6 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createEvidenceKey, createTables } from '../../infra/local/emulator-services.ts';
 import { readLocalOptions } from '../../infra/local/options.ts';
 import { startLocalRun } from '../../infra/local/run.ts';
-import { writeRunFile } from '../../infra/local/run-file.ts';
 import { openSandbox } from '../../infra/local/sandbox/sandbox.ts';
 import { serveSandbox } from '../../infra/local/sandbox/server.ts';
 import { deployedContext, localContext } from '../../infra/ops/context.ts';
@@ -20,7 +19,7 @@ import { startLocalProcess, temporaryFolder } from '../support/local-process.ts'
 import { emulated, motoIsHere } from '../support/moto.ts';
 import { motoForSuite } from '../support/moto-suite.ts';
 import { ketch } from './check-harness.ts';
-import { localFolder, ops, run } from './ops-harness.ts';
+import { ops, run } from './ops-harness.ts';
 
 /** A zip file without entries: only the end of its central directory. */
 const emptyZip = Uint8Array.from([0x50, 0x4b, 0x05, 0x06, ...Array<number>(18).fill(0)]);
@@ -222,16 +221,5 @@ describe('doctor and try while npm start runs', () => {
     expect(lines.filter(line => line.startsWith('✗'))).toEqual([`✗ voucherify   main: ${says}: ${ended}`]);
     await outage('{"mode":null}');
     expect((await run(context(), 'doctor')).status).toBe(0);
-  });
-
-  test('npm start on an emulator: --local is refused', () => {
-    const DATA_DIR = localFolder();
-    writeRunFile(DATA_DIR, { url: 'http://127.0.0.1:1' });
-    const { status, stderr } = ops(['doctor', '--local'], { DATA_DIR });
-    expect(status).toBe(2);
-    expect(stderr).toMatch(/^--local: npm start uses an AWS endpoint: omit --local/);
-    writeFileSync(join(DATA_DIR, 'run.json'), '');
-    const stdout = expect.stringMatching(/^✗ npm start/);
-    expect(ops(['doctor', '--local'], { DATA_DIR })).toMatchObject({ status: 1, stdout });
   });
 });

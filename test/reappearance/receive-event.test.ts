@@ -6,6 +6,7 @@ import { actionsLeft, recordPins } from '../../lambda/receipts/receipt.ts';
 import { storeUnavailable } from '../../lambda/receipts/rows.ts';
 import { customerEvent, erasedPerson } from '../support/customer-events.ts';
 import {
+  beforeSigning,
   changedStore,
   createHarness,
   eventSecret,
@@ -53,17 +54,10 @@ describe('event of a customer', () => {
   });
 
   test('evidence not yet signed: the alarm is raised, and the addendum is signed once it is', async () => {
-    const { harness, receipt, later } = await erasedPerson({
-      change: ({ signer, now }) => ({
-        signer: {
-          publicKey: () => signer!.publicKey(),
-          sign: async bytes => {
-            if (now() < later + 60_000) throw new Error('key disabled');
-            return signer!.sign(bytes);
-          },
-        },
-      }),
-    });
+    const disabled = () => {
+      if (harness.clock.now < later + 60_000) throw new Error('key disabled');
+    };
+    const { harness, receipt, later } = await erasedPerson(beforeSigning(disabled));
     await harness.sendEvent(customerEvent({ at: later, customer: back }));
     await harness.sweep(later);
     expect(reappeared(harness).length).toBeGreaterThan(0);

@@ -293,6 +293,21 @@ export function changedStore(change: (store: ReceiptStore) => Partial<ReceiptSto
   return { change: ({ store }) => ({ store: { ...store, ...change(store) } }) };
 }
 
+/** Options for a signer that first does something, which may throw. */
+export function beforeSigning(act: () => unknown): HarnessOptions {
+  return {
+    change: ({ signer }) => ({
+      signer: {
+        publicKey: () => signer!.publicKey(),
+        sign: async bytes => {
+          await act();
+          return signer!.sign(bytes);
+        },
+      },
+    }),
+  };
+}
+
 /** Options for a store that counts the writes which reserve calls of the project `main`. */
 export function countedReservations() {
   let writes = 0;

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { createServices } from '../../lambda/services.ts';
 import { deliverCallbacks } from '../../lambda/sweep/deliver-callbacks.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
@@ -7,6 +6,7 @@ import { callbackUrl, genericHarness, genericWire, order } from '../platforms/ge
 import { harnessWithCallbacks, targets } from '../support/callback-harness.ts';
 import type { Harness } from '../support/harness.ts';
 import { hour, response, second } from '../support/quota-world.ts';
+import { scripted } from '../support/voucherify-responses.ts';
 
 const day = 24 * hour;
 const lost = { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true } as const;
@@ -50,11 +50,7 @@ describe('settings changed before the callback', () => {
 
 describe('signed callback', () => {
   test('missing secret: raises an alarm, and the callback is sent with its signature later', async () => {
-    const calls: HttpCall[] = [];
-    const sendCallback = async (call: HttpCall) => {
-      calls.push(call);
-      return response(200);
-    };
+    const { send: sendCallback, calls } = scripted(response(200));
     const harness = genericHarness({ change: () => ({ sendCallback }) });
     harness.sandbox.outage('error');
     await harness.send(genericWire({ ...order, callback_url: callbackUrl }));

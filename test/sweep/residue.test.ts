@@ -4,7 +4,16 @@ import type { HttpCall } from '../../lambda/io/http-client.ts';
 import { decideRefusal } from '../../lambda/receipts/transitions.ts';
 import { processReceipt } from '../../lambda/sweep/process-receipt.ts';
 import { harnessWithCallbacks } from '../support/callback-harness.ts';
-import { ada, createHarness, type Harness, type HarnessOptions, one, start } from '../support/harness.ts';
+import {
+  ada,
+  beforeSigning,
+  changedStore,
+  createHarness,
+  type Harness,
+  type HarnessOptions,
+  one,
+  start,
+} from '../support/harness.ts';
 import { response as answer } from '../support/voucherify-responses.ts';
 
 const minute = 60_000;
@@ -88,16 +97,13 @@ describe('what Voucherify lists', () => {
 
   test('without the setting: no call, no write and no field more', async () => {
     const writes: number[] = [];
-    const watch: HarnessOptions['change'] = ({ store }) => ({
-      store: {
-        ...store,
-        replace: (next, also) => {
-          writes.push(next.revision);
-          return store.replace(next, also);
-        },
+    const watched = changedStore(store => ({
+      replace: (next, also) => {
+        writes.push(next.revision);
+        return store.replace(next, also);
       },
-    });
-    const harness = counting({ project: {}, change: watch });
+    }));
+    const harness = counting({ project: {}, ...watched });
     const id = await erasedInSweep(harness);
     const receipt = await harness.receipt(id);
     expect(harness.sent).toHaveLength(3);
@@ -167,17 +173,10 @@ describe('counts of several attempts', () => {
 
   test('signature that fails: the counts are stored, the pins are deleted, and it is signed later', async () => {
     let isBroken = true;
-    const harness = counting({
-      change: ({ signer }) => ({
-        signer: {
-          publicKey: () => signer!.publicKey(),
-          sign: async bytes => {
-            if (isBroken) throw new Error('the key is disabled');
-            return signer!.sign(bytes);
-          },
-        },
-      }),
-    });
+    const disabled = () => {
+      if (isBroken) throw new Error('the key is disabled');
+    };
+    const harness = counting(beforeSigning(disabled));
     const id = await erasedInSweep(harness);
     expect((await harness.receipt(id)).evidence).toBeUndefined();
     expect(await harness.store.readPins(id)).toEqual({});

@@ -5,7 +5,16 @@ import { evidenceFrom } from '../../lambda/receipts/evidence.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { decideEraseAgain, decideRetry } from '../../lambda/receipts/transitions.ts';
 import { harnessWithCallbacks, sweepUntil } from '../support/callback-harness.ts';
-import { ada, ben, changedStore, createHarness, type Harness, type HarnessOptions, one } from '../support/harness.ts';
+import {
+  ada,
+  beforeSigning,
+  ben,
+  changedStore,
+  createHarness,
+  type Harness,
+  type HarnessOptions,
+  one,
+} from '../support/harness.ts';
 import { hour, minute } from '../support/quota-world.ts';
 import { response as answer } from '../support/voucherify-responses.ts';
 
@@ -165,17 +174,10 @@ describe('verification', () => {
 
   test('key store down: the result is stored, the pin is deleted, and the signature follows', async () => {
     let isDown = true;
-    const { harness, calls, id, sweepAfter } = await erased({
-      change: ({ signer }) => ({
-        signer: {
-          ...signer!,
-          sign: async bytes => {
-            if (isDown) throw new Error('throttled');
-            return signer!.sign(bytes);
-          },
-        },
-      }),
-    });
+    const throttled = () => {
+      if (isDown) throw new Error('throttled');
+    };
+    const { harness, calls, id, sweepAfter } = await erased(beforeSigning(throttled));
     await sweepAfter(minute);
     expect(await harness.receipt(id)).toMatchObject({ queue: 'sign', verification: { result: 'absent' } });
     expect(await harness.store.readPins(id)).toEqual({});
