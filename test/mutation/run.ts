@@ -16,7 +16,7 @@ const folders: Readonly<Record<string, readonly string[]>> = {
     ...['voucherify/*', 'settings', 'sweep/residue'],
     'erasure/{attempt-projects,attempt-resumed,attempt-review,legal-hold,partial-results}',
   ],
-  quota: ['quota/*', 'voucherify/project'],
+  quota: ['quota/*', 'voucherify/client'],
   request: ['request/*', 'sweep/*', 'platforms/{shopify,transcend,ketch,generic-callbacks}', 'ops/retry-new-request'],
   platforms: [
     ...['platforms/*', 'settings', 'request/{manual,receive,refused-requests,withdrawal}'],
