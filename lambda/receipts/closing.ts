@@ -62,7 +62,7 @@ export function deleteUnneeded(next: Receipt, personalData: PersonalData | undef
 }
 
 /** How long after closing a receipt its callbacks are retried, in milliseconds. At least seven days are promised. */
-const callbackPeriodMs = 8 * day;
+export const callbackPeriodMs = 8 * day;
 
 /** The state before the first callback was sent. */
 export const noCallbackYet: CallbackState = { tries: 0, delivered: [], refused: [] };

@@ -6,6 +6,7 @@ import {
   decideEraseAgain,
   endEraseAgain,
   isSignatureDue,
+  newRequestDecided,
   storeEvidence,
 } from '../../lambda/receipts/transitions.ts';
 import { claimedOnce, must, now, withProgress } from '../support/attempt-results.ts';
@@ -17,6 +18,14 @@ describe('decision about a closed receipt', () => {
   const { queue: _, nextAttemptAt: __, ...done } = claimedOnce({ state: 'erased', closedAt: now, evidence: 'a.b.c' });
   const verification = { tries: 9, absent: [], result: 'stillPresent', at: now } as const;
   const present: Receipt = { ...done, verification };
+
+  test('new request: once, and only when the receipt is closed', () => {
+    const renewed: DecisionInput = { ...decided, action: 'new-request' };
+    const next = must(newRequestDecided(done, renewed));
+    expect(next).toStrictEqual({ ...done, revision: 2, newRequest: renewed });
+    expect(newRequestDecided(next, renewed)).toBeUndefined();
+    expect(newRequestDecided(claimedOnce(), renewed)).toBeUndefined();
+  });
 
   test('erase again: once, while the pins are kept, and not while the signature is due', () => {
     const next = must(decideEraseAgain(present, again));

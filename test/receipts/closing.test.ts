@@ -2,11 +2,14 @@ import { describe, expect, test } from 'vitest';
 import {
   abandonCallbacks,
   type CallbackRecord,
+  callbackPeriodMs,
   claimCallback,
   dueDuringCallbacks,
   isCallbackDue,
   isVerificationDue,
   needsNoPersonalData,
+  noCallbackYet,
+  pinsKeptUntil,
   queueAfterCallbacks,
   recordCallback,
   unverifiedPins,
@@ -70,9 +73,26 @@ describe('due callback', () => {
     expect(isCallbackDue(timeless, now)).toBe(false);
     expect(recordCallback(over, { now, targets: 1, delivered: [0], refused: [], retryAt: now })).toBeUndefined();
   });
+
+  test('claim: moves the time, for one worker at a time', () => {
+    const before = owing();
+    const claim = claimCallback(before, now, now + 60_000);
+    expect(claim).toEqual({ ...before, nextAttemptAt: now + 60_000, revision: before.revision + 1 });
+    expect(claim && claimCallback(claim, now + 59_999, now + day)).toBeUndefined();
+    expect(claim && claimCallback(claim, now + 60_000, now + day)).toBeDefined();
+  });
 });
 
 describe('callback result', () => {
+  test('open targets: wait for the next try, and delivered ones are stored', () => {
+    const first = telling(owing(), { delivered: [1] });
+    expect(first).toMatchObject({ queue: 'callback', nextAttemptAt: now + 1000 });
+    expect(first.callbackState).toEqual({ tries: 1, delivered: [1], refused: [], retryAt: now + 1000 });
+    expect(needsNoPersonalData(first)).toBe(false);
+    const second = telling(first, { now: now + 1000, retryAt: now + 5000 });
+    expect(second.callbackState).toEqual({ tries: 2, delivered: [1], refused: [], retryAt: now + 5000 });
+  });
+
   test('last target delivered: ends', () => {
     const first = telling(owing(), { delivered: [1] });
     const end = telling(first, { now: now + 1000, delivered: [0] });
@@ -80,6 +100,13 @@ describe('callback result', () => {
     expect(end).toMatchObject({ queue: 'verify', nextAttemptAt: now + 60_000 });
     expect(needsNoPersonalData(end)).toBe(true);
     expect(wasCallbackGivenUp(end, 2)).toBe(false);
+  });
+
+  test('only refused targets left: ends as given up', () => {
+    const end = telling(owing(), { delivered: [1], refused: [0] });
+    expect(end.callbackState).toEqual({ tries: 1, delivered: [1], refused: [0], endedAt: now });
+    expect(needsNoPersonalData(end)).toBe(true);
+    expect(wasCallbackGivenUp(end, 2)).toBe(true);
   });
 
   test('some delivered: is not given up', () => {
@@ -92,12 +119,44 @@ describe('callback result', () => {
     expect(telling(first, { delivered: [1] }).callbackState).toMatchObject({ tries: 2, delivered: [1], refused: [] });
   });
 
+  test('deadline: at least seven days, at most eight', () => {
+    expect(callbackPeriodMs).toBeGreaterThanOrEqual(7 * day);
+    const last = telling(owing(), { now: now + callbackPeriodMs - 1, retryAt: now });
+    expect(last).toMatchObject({ queue: 'callback', callbackState: { retryAt: now + callbackPeriodMs - 1 } });
+    const end = telling(owing(), { now: now + callbackPeriodMs });
+    expect(end.callbackState?.endedAt).toBe(now + callbackPeriodMs);
+    expect(wasCallbackGivenUp(end, 2)).toBe(true);
+    expect(wasCallbackGivenUp(telling(owing(), { now: now + callbackPeriodMs, delivered: [0, 1] }), 2)).toBe(false);
+  });
+
+  test('late Retry-After: moves the last try to the end at most', () => {
+    const first = telling(owing(), { retryAt: now + 100 * day });
+    expect(first.callbackState?.retryAt).toBe(now + callbackPeriodMs);
+    expect(telling(owing(), { retryAt: now - 1 }).nextAttemptAt).toBe(now);
+  });
+
   test('verification before the next try: the receipt is due for it, and the callback is not', () => {
     const first = telling(owing(), { retryAt: now + day });
     expect(first).toMatchObject({ queue: 'callback', nextAttemptAt: now + 60_000 });
     expect(isVerificationDue(first, now + 60_000)).toBe(true);
     expect(isCallbackDue(first, now + day - 1)).toBe(false);
     expect(isCallbackDue(first, now + day)).toBe(true);
+  });
+
+  test('outcome: is not changed', () => {
+    const before = owing();
+    for (const after of [telling(before), telling(before, { refused: [0, 1] })]) {
+      const { queue, nextAttemptAt, callbackState, revision, ...rest } = after;
+      const { queue: _, nextAttemptAt: __, revision: first, ...erasure } = before;
+      expect(rest).toEqual(erasure);
+      expect(revision).toBe(first + 1);
+    }
+  });
+
+  test('no targets: ends at once', () => {
+    const end = telling(owing(), { targets: 0 });
+    expect(end.callbackState).toEqual({ ...noCallbackYet, tries: 1, endedAt: now });
+    expect(wasCallbackGivenUp(end, 0)).toBe(false);
   });
 
   test('missing closing time: starts now', () => {
@@ -144,6 +203,13 @@ describe('customers left to verify', () => {
   const projects = { main: erased(now, now), us: erased(now, now) };
   const receipt: Receipt = { ...closed(receiptOf()), projects };
 
+  test('before the first look: are all that were deleted', () => {
+    expect([...unverifiedPins(receipt)]).toEqual([
+      ['main', [0, 1]],
+      ['us', [0, 1]],
+    ]);
+  });
+
   test('absent ones: are left out in their project only', () => {
     const absent = [{ project: 'main', pin: 0 }];
     expect([...unverifiedPins({ ...receipt, verification: { ...looked, absent } })]).toEqual([
@@ -154,5 +220,14 @@ describe('customers left to verify', () => {
     expect([...unverifiedPins({ ...receipt, verification: { ...looked, absent: others } })]).toEqual([
       ['main', [0, 1]],
     ]);
+  });
+
+  test('still present: their pins are kept for 30 days, and otherwise not', () => {
+    const shown: Receipt = { ...receipt, verification: { tries: 1, absent: [], result: 'stillPresent', at: now } };
+    expect(pinsKeptUntil(shown)).toBe(now + 30 * 24 * 60 * minute);
+    expect(pinsKeptUntil({ ...shown, verification: { tries: 1, absent: [], result: 'absent', at: now } })).toBe(
+      undefined,
+    );
+    expect(pinsKeptUntil(receipt)).toBeUndefined();
   });
 });

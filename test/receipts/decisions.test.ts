@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { holdReceipt, maxCustomersFor, type Receipt, requestReview } from '../../lambda/receipts/receipt.ts';
 import {
+  holdReceipt,
+  isRefusalDecided,
+  maxCustomersFor,
+  type Receipt,
+  requestReview,
+} from '../../lambda/receipts/receipt.ts';
+import {
+  claimReceipt,
   closeAsPartial,
   closeAsRefused,
   type DecisionInput,
@@ -11,17 +18,37 @@ import {
   isHoldCheckDue,
   recordHoldCheck,
 } from '../../lambda/receipts/transitions.ts';
-import { claimedOnce, deletion, human, must, mustRecord, now, withProgress } from '../support/attempt-results.ts';
+import {
+  claimedOnce,
+  deletion,
+  erased,
+  human,
+  keptDeletion,
+  later,
+  must,
+  mustRecord,
+  noMatch,
+  now,
+  withProgress,
+} from '../support/attempt-results.ts';
 
 const decided: DecisionInput = { at: now + 1000, actor: 'ada', action: 'retry', reason: 'it was looked at' };
 const refusal: DecisionInput = { ...decided, action: 'refuse', reason: 'ordered by a thief' };
 const asked = (reason = 'too-many-matches') => requestReview(claimedOnce({ unprovenCount: 2 }), reason);
 
 describe('retry', () => {
-  test('receipt in review: starts afresh, without its reason', () => {
+  test('review: continues now, with actor, time and reason stored', () => {
     const next = must(decideRetry(asked(), decided));
-    expect(next).toMatchObject({ state: 'open', nextAttemptAt: now + 1000, unprovenCount: 0, unrecordedClaims: 0 });
+    expect(next).toMatchObject({
+      state: 'open',
+      queue: 'erase',
+      nextAttemptAt: now + 1000,
+      unprovenCount: 0,
+      unrecordedClaims: 0,
+      decisions: [{ ...decided, reviewReason: 'too-many-matches' }],
+    });
     expect(next).not.toHaveProperty('reason');
+    expect(claimReceipt(next, now + 1000, now + 61_000)).toMatchObject({ state: 'open', claims: 2 });
   });
 
   test('decision on an open receipt: has no reason of a review, and repeats no refused look-up', () => {
@@ -29,6 +56,13 @@ describe('retry', () => {
     const next = must(decideRetry(partial, decided));
     expect(next.decisions).toStrictEqual([decided]);
     expect(next.projects).toStrictEqual(partial.projects);
+  });
+
+  test('review after refused look-ups: only these are repeated', () => {
+    const two = withProgress(claimedOnce({}, ['main', 'us']), 'main', { refusedLookUps: ['voucherify-400'] });
+    const next = must(decideRetry(requestReview(two, 'voucherify-400'), decided));
+    const { main, us } = two.projects;
+    expect(next.projects).toStrictEqual({ main: { ...main, lookUpAgain: true }, us });
   });
 
   test('closed receipt: its next step is now, whatever its last claim', () => {
@@ -75,15 +109,35 @@ describe('retry', () => {
     expect(closeAsRefused(refused, now + 59_999)).toBeUndefined();
     expect(closeAsRefused(refused, now + 60_000)).toMatchObject({ state: 'refused' });
   });
+
+  test('wrong customer deleted, or signed receipt: is refused', () => {
+    expect(decideRetry(asked('wrong-customer-deleted'), decided)).toBeUndefined();
+    const refused = must(decideRefusal(asked('wrong-customer-deleted'), refusal));
+    expect(decideRetry(refused, decided)).toBeUndefined();
+    const { queue: _, nextAttemptAt: __, ...done } = claimedOnce({ state: 'erased', evidence: 'a.b.c' });
+    expect(decideRetry(done, decided)).toBeUndefined();
+  });
 });
 
 describe('refusal', () => {
-  test('receipt in review: is closed by the next sweep', () => {
+  test('open receipt: waits for the sweep to close it, and cannot be claimed', () => {
     const next = must(decideRefusal(asked(), refusal));
-    expect(next).toMatchObject({ state: 'open', queue: 'erase', nextAttemptAt: now + 1000 });
-    expect(decideRefusal(next, refusal)).toBeUndefined();
+    expect(next).toMatchObject({
+      state: 'open',
+      queue: 'erase',
+      nextAttemptAt: now + 1000,
+      reason: 'too-many-matches',
+      decisions: [{ ...refusal, reviewReason: 'too-many-matches' }],
+    });
+    expect(isRefusalDecided(next)).toBe(true);
+    expect(claimReceipt(next, now + 1000, now + 61_000)).toBeUndefined();
     expect(closeAsRefused(next, now + 999)).toBeUndefined();
-    expect(closeAsRefused(next, now + 1000)).toMatchObject({ state: 'refused', queue: 'sign', closedAt: now + 1000 });
+    expect(closeAsRefused(next, now + 1000)).toMatchObject({
+      state: 'refused',
+      queue: 'sign',
+      closedAt: now + 1000,
+      lastResult: 'refused',
+    });
   });
 
   test('claimed receipt: waits for the end of the claim', () => {
@@ -93,6 +147,31 @@ describe('refusal', () => {
     expect(decideRefusal(claimedOnce({ nextAttemptAt: now + 3_600_000 }), refusal)).toMatchObject({
       nextAttemptAt: now + 61_000,
     });
+  });
+
+  test('withdrawal: is possible until it is closed', () => {
+    const back = must(decideRetry(must(decideRefusal(claimedOnce(), refusal)), decided));
+    expect(isRefusalDecided(back)).toBe(false);
+    const stopped = must(decideRetry(must(decideRefusal(asked(), refusal)), decided));
+    expect(stopped).not.toHaveProperty('reason');
+    expect(stopped.decisions?.map(({ reviewReason }) => reviewReason)).toEqual([
+      'too-many-matches',
+      'too-many-matches',
+    ]);
+    expect(closeAsRefused(back, now + 1e9)).toBeUndefined();
+  });
+
+  test('second refusal, or closed receipt: is rejected', () => {
+    const next = must(decideRefusal(claimedOnce(), refusal));
+    expect(decideRefusal(next, refusal)).toBeUndefined();
+    const closed = must(closeAsRefused(next, now + 1e9));
+    expect(decideRefusal(closed, refusal)).toBeUndefined();
+    expect(decideRefusal(claimedOnce({ state: 'erased' }), refusal)).toBeUndefined();
+  });
+
+  test('waiting platform: gets a callback', () => {
+    const next = must(decideRefusal(claimedOnce({ hasCallbacks: true, answeredInProgress: true }), refusal));
+    expect(closeAsRefused(next, now + 1e9)).toMatchObject({ state: 'refused', queue: 'callback' });
   });
 
   test('worker without a result: is recorded as possibly deleted, and one with a result is not', () => {
@@ -112,6 +191,17 @@ describe('refusal', () => {
 describe('result recorded after a refusal', () => {
   const two = ['main', 'us'];
   const refused = (more: Partial<Receipt> = {}) => must(decideRefusal(claimedOnce(more, two), refusal));
+
+  test('all erased: is closed as erased', () => {
+    expect(mustRecord(refused(), { main: erased, us: noMatch })).toMatchObject({ state: 'erased' });
+  });
+
+  test('not all erased: is closed as refused with its deletions', () => {
+    const closed = mustRecord(refused(), { main: erased, us: later() });
+    expect(closed).toMatchObject({ state: 'refused', queue: 'verify' });
+    expect(closed.projects['main']?.deletions).toEqual([keptDeletion()]);
+    expect(mustRecord(refused(), { main: human(), us: later() })).toMatchObject({ state: 'refused' });
+  });
 
   test('wrong customer deleted: needs review', () => {
     const wrong = human('wrong-customer-deleted', { deletions: [deletion()] });

@@ -70,6 +70,12 @@ describe('pseudonym', () => {
 });
 
 describe('pseudonym of a subject', () => {
+  const plain = hmacs.subject({ kind: 'email', value: 'ada@example.com' });
+
+  test.each(['Ada@Example.COM', '  ada@example.com\n'])('%j: is the same for every spelling', value => {
+    expect(hmacs.subject({ kind: 'email', value })).toBe(plain);
+  });
+
   test.each(['source_id', 'customer_id', 'phone'] as const)('%s: is used verbatim', kind => {
     const verbatim = hmacs.subject({ kind, value: 'ada@example.com' });
     for (const value of ['Ada@example.com', ' ada@example.com', 'ada@example.com ']) {

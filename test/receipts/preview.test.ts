@@ -37,6 +37,11 @@ describe('preview of a delayed receipt', () => {
     expect(storePreview(stored, projects, now + 6)).toBeUndefined();
   });
 
+  test('asked again: the earlier counts are gone until the next look', () => {
+    const stored = { ...delayed, preview: { askedAt: now - 9, at: now - 5, projects } };
+    expect(askPreview(stored, now)?.preview).toStrictEqual({ askedAt: now });
+  });
+
   test('decision to close: no preview is asked or stored', () => {
     expect(askPreview({ ...delayed, decisions: refused }, now)).toBeUndefined();
     const asked = { ...delayed, preview: { askedAt: now }, decisions: refused };

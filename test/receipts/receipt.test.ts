@@ -65,6 +65,29 @@ describe('claim', () => {
     expect(next).toEqual({ ...due, revision: 2, claims: 2, unrecordedClaims: 2, nextAttemptAt: now + 60_000 });
   });
 
+  test('receipt not due: is not claimed', () => {
+    expect(claimReceipt(due, now - 1, now + 60_000)).toBeUndefined();
+    expect(claimReceipt(due, now + 1, now + 60_000)).toBeDefined();
+    const { nextAttemptAt: _, ...never } = due;
+    expect(claimReceipt(never, now, now + 60_000)).toBeUndefined();
+  });
+
+  test.each([...finals, 'needs-review'] as const)('%s: is never claimed', state => {
+    expect(claimReceipt({ ...due, state }, now, now + 60_000)).toBeUndefined();
+  });
+
+  test('five without a result: needs review instead', () => {
+    const standing = { ...due, claims: 9, unrecordedClaims: maxUnrecordedClaims - 1 };
+    const fifth = claimReceipt(standing, now, now);
+    expect(fifth).toMatchObject({ state: 'open', unrecordedClaims: 5, claims: 10 });
+    expect(fifth && claimReceipt(fifth, now, now + 60_000)).toMatchObject({
+      state: 'needs-review',
+      reason: 'claims-without-result',
+      queue: 'needs-review',
+      claims: 10,
+    });
+  });
+
   test('one without a result: deletions may have been executed', () => {
     const pins = withProgress(
       withProgress(claimedOnce({ nextAttemptAt: now }, ['main', 'us']), 'main', { pins: 1 }),

@@ -89,6 +89,18 @@ test.each(['no-match', 'not-identifiable'] as const)('result %s: is accepted onl
 
 describe('refused look-ups', () => {
   const refused = { pins: 1, refusedLookUps: ['voucherify-400'] };
+  const partial = (more = {}) =>
+    ({ kind: 'partial', code: 'voucherify-400', deletions: [deletion()], mayHaveExecuted: false, ...more }) as const;
+
+  test('partial result: needs review with its code, after the other projects have ended', () => {
+    const receipt = withProgress(two, 'main', refused);
+    const waiting = mustRecord(receipt, { main: partial(), us: later() });
+    expect(waiting).toMatchObject({ state: 'open', projects: { main: { deletions: [keptDeletion()] } } });
+    expect(mustRecord(receipt, { main: partial(), us: noMatch })).toMatchObject({
+      state: 'needs-review',
+      reason: 'voucherify-400',
+    });
+  });
 
   test('erased: is not accepted before the refused look-ups are repeated', () => {
     for (const kind of ['erased', 'no-match', 'not-identifiable'] as const) {
