@@ -13,6 +13,7 @@ export interface LogLine {
   readonly event:
     | 'accepted'
     | 'attempt'
+    | 'withdrawal'
     | 'closed'
     | 'refused'
     | 'ignored'

@@ -205,7 +205,7 @@ export async function withdraw(
   const found = await store.read(hmacs.receipt(platform, scope, reference));
   if (found === undefined) return undefined;
   const { receipt, done } = await updateReceipt(store, found, current => decideWithdrawal(current, now()));
-  log({ event: 'accepted', platform, receipt: receipt.id, code: done ? 'withdrawn' : 'not-withdrawn' });
+  log({ event: 'withdrawal', platform, receipt: receipt.id, code: done ? 'withdrawn' : 'not-withdrawn' });
   return receipt;
 }
 

@@ -231,7 +231,7 @@ test('withdrawal: is logged with its result', async () => {
   const { accepted, lines, services } = accepting();
   const { receipt } = await accepted();
   for (let count = 0; count < 2; count += 1) await withdraw({ scope: '', reference: uuid }, 'shop', services);
-  const line = { event: 'accepted', platform: 'shop', receipt: receipt.id };
+  const line = { event: 'withdrawal', platform: 'shop', receipt: receipt.id };
   expect(lines.slice(1)).toEqual([
     { ...line, code: 'withdrawn' },
     { ...line, code: 'not-withdrawn' },
