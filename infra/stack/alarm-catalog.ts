@@ -18,7 +18,7 @@ export const alarmTexts = {
   'no-match-rate':
     'Persons may stay in Voucherify although the reply was "no match": far more requests than usual match no customer.',
   'requests-rejected':
-    'Platforms get errors or erasures are delayed: a request was refused, or a secret, the store or a function failed.',
+    'Platforms get errors or erasures are delayed: a request was rejected, or a secret, the store or a function failed.',
   'platform-out-of-sync':
     'A person may not be erased or not informed: a platform has another state than this service and must be contacted.',
   'evidence-unsigned':
@@ -46,7 +46,7 @@ export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'pepper-unusable': 'requests-rejected',
   'store-unavailable': 'requests-rejected',
   internal: 'requests-rejected',
-  'request-refused': 'requests-rejected',
+  'request-rejected': 'requests-rejected',
   'payload-mismatch': 'platform-out-of-sync',
   'repeated-redaction': 'platform-out-of-sync',
   'callback-origin-refused': 'platform-out-of-sync',
@@ -58,7 +58,7 @@ export const alarmFor: Readonly<Record<Alarm, AlarmName>> = {
   'evidence-unsigned': 'evidence-unsigned',
   'erased-person-still-present': 'erased-person-still-present',
   'erased-person-reappeared': 'erased-person-reappeared',
-  'event-refused': 'customer-events-lost',
+  'event-rejected': 'customer-events-lost',
 };
 
 /** Returns the entries of an object with typed keys; `Object.entries` widens them to `string`. */

@@ -98,7 +98,7 @@ export function lostEventRules(metrics: OwnMetrics, { function: receiver, projec
     errors: receiver.metricErrors(),
     throttles: receiver.metricThrottles(),
   });
-  const rules = new Map([['refused', failing]]);
+  const rules = new Map([['rejected', failing]]);
   for (const project of projects) rules.set(`quiet-${project}`, quietFor(metrics.customerEvents(project), quietHours));
   return rules;
 }

@@ -21,7 +21,7 @@ export type Alarm =
   | 'pepper-unusable'
   | 'payload-mismatch'
   | 'repeated-redaction'
-  | 'request-refused'
+  | 'request-rejected'
   | 'callback-origin-refused'
   | 'callbacks-dropped'
   | 'needs-review'
@@ -39,7 +39,7 @@ export type Alarm =
   | 'evidence-unsigned'
   | 'erased-person-reappeared'
   | 'erased-person-still-present'
-  | 'event-refused'
+  | 'event-rejected'
   | 'internal';
 
 /** Seconds after which a caller that got 503 should retry. */
@@ -53,7 +53,7 @@ interface Details {
 }
 
 /**
- * A request that is refused or cannot be served. The caller may see the message: it names the field or the rule, and
+ * A request that is rejected or cannot be served. The caller may see the message: it names the field or the rule, and
  * never contains an outside value.
  */
 export class Failure extends Error {

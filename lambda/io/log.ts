@@ -15,7 +15,7 @@ export interface LogLine {
     | 'attempt'
     | 'withdrawal'
     | 'closed'
-    | 'refused'
+    | 'rejected'
     | 'ignored'
     | 'callback'
     | 'verification'

@@ -59,7 +59,7 @@ async function verify(request: HttpRequest, { secret }: VerifyContext, header: s
     matchSecret(singleHeader(request, header) ?? '', { current: secrets.header }) !== undefined;
   if (!isSender) {
     // The sender of the first event is genuine; most likely the second secret was never configured.
-    throw new Failure('unauthorized', `${header}: is required for an array`, { alarm: 'request-refused' });
+    throw new Failure('unauthorized', `${header}: is required for an array`, { alarm: 'request-rejected' });
   }
   return { scheme: 'hmac-sha1+shared-secret', secret: matched };
 }

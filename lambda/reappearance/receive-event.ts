@@ -120,13 +120,13 @@ export async function receiveEvent(request: HttpRequest, services: EventServices
 const closingMs = 240_000;
 
 function tooEarlyReply(project: string, { log }: EventServices): HttpReply {
-  log({ event: 'refused', project, code: 'erasure-open', status: 503 });
+  log({ event: 'rejected', project, code: 'erasure-open', status: 503 });
   const message = 'an erasure of this customer is not finished: send the event again';
   return jsonReply(503, { message }, { 'Retry-After': String(closingMs / 1000) });
 }
 
 /**
- * Logs a failure and returns its reply. Whatever an authentic event was refused for raises one alarm, before Voucherify
+ * Logs a failure and returns its reply. Whatever an authentic event was rejected for raises one alarm, before Voucherify
  * has repeated it twelve times and switches its webhook off. Never throws.
  */
 export function eventErrorReply(request: HttpRequest, failure: Failure, { log, settings }: EventServices): HttpReply {
@@ -135,10 +135,10 @@ export function eventErrorReply(request: HttpRequest, failure: Failure, { log, s
   const { alarm: _, ...fields } = failureFields(failure);
   const isLost = failure.verified || failure.status >= 500;
   log({
-    event: 'refused',
+    event: 'rejected',
     ...(isKnown ? { project } : {}),
     ...fields,
-    ...(isLost ? { alarm: 'event-refused', rule: failure.message } : {}),
+    ...(isLost ? { alarm: 'event-rejected', rule: failure.message } : {}),
     status: failure.status,
   });
   return jsonReply(failure.status, { message: failure.message }, failure.headers);

@@ -109,7 +109,7 @@ export async function receiveManual(event: ManualEvent, services: Services): Pro
   } catch (thrown) {
     const failure = failureOf(thrown);
     const { code, message, status } = failure;
-    services.log({ event: 'refused', platform: manualPlatform, ...failureFields(failure), status });
+    services.log({ event: 'rejected', platform: manualPlatform, ...failureFields(failure), status });
     return { failure: { code, message } };
   }
 }

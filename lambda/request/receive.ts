@@ -51,7 +51,7 @@ export async function receive(request: HttpRequest, services: Services): Promise
     if (parsed.hasIgnored === true) await countIgnored(name, services);
     return parsed.reply(results);
   } catch (error) {
-    // An authentic request that is refused raises an alarm, see refusalAlarm.
+    // An authentic request that is rejected raises an alarm, see rejectionAlarm.
     throw failureOf(error).markVerified();
   }
 }
@@ -63,7 +63,7 @@ export async function receive(request: HttpRequest, services: Services): Promise
 function logViolations(platform: string, parsed: ParsedRequest, { log }: Services): void {
   const { unreadable = [], violation }: { unreadable?: readonly string[]; violation?: string } = parsed;
   const rules = violation === undefined ? unreadable : [...unreadable, violation];
-  for (const rule of new Set(rules)) log({ event: 'alarm', alarm: 'request-refused', platform, rule });
+  for (const rule of new Set(rules)) log({ event: 'alarm', alarm: 'request-rejected', platform, rule });
 }
 
 /**
@@ -89,25 +89,25 @@ export function errorReply(request: HttpRequest, failure: Failure, services: Ser
   const { name } = parsePath(request);
   const platform = services.platforms.get(name);
   services.log({
-    event: 'refused',
+    event: 'rejected',
     ...(platform === undefined ? {} : { platform: name }),
     ...failureFields(failure),
-    ...refusalAlarm(failure),
+    ...rejectionAlarm(failure),
     status: failure.status,
   });
   return platform?.errorReply?.(request, failure) ?? plainErrorReply(failure);
 }
 
 /**
- * Returns the alarm for an authentic request that is refused permanently: without it, the request would be lost unnoticed.
+ * Returns the alarm for an authentic request that is rejected permanently: without it, the request would be lost unnoticed.
  * The rule is the failure's message, which never contains an outside value. After a 5xx, except 501, the platform
  * sends the request again. The size is checked before the sender is authenticated, so an oversized body may be genuine.
  */
-function refusalAlarm({ status, code, verified, alarm, message }: Failure): Pick<LogLine, 'alarm' | 'rule'> {
+function rejectionAlarm({ status, code, verified, alarm, message }: Failure): Pick<LogLine, 'alarm' | 'rule'> {
   const platformSendsAgain = status >= 500 && code !== 'unimplemented';
   const mayBeGenuine = verified || code === 'too-large';
   if (platformSendsAgain || (alarm === undefined && !mayBeGenuine)) return {};
-  return { alarm: alarm ?? 'request-refused', rule: message };
+  return { alarm: alarm ?? 'request-rejected', rule: message };
 }
 
 /** Throws `not-found` for any other route than those of the platforms, and `method-not-allowed` for another method. */
@@ -185,7 +185,7 @@ async function withdrawAll(
     const rule = 'withdrawal: no such request';
     if (receipt !== undefined) results.push(resultOf(id.reference, receipt, outcomeOf(receipt, services.now())));
     else if (ids.length === 1) throw new Failure('not-found', rule);
-    else services.log({ event: 'alarm', alarm: 'request-refused', platform, rule });
+    else services.log({ event: 'alarm', alarm: 'request-rejected', platform, rule });
   }
   return results;
 }

@@ -94,7 +94,7 @@ async function pullPages(one: PulledPlatform, services: Services, sweepEnds: num
     cursor = page.next;
   }
   const rule = 'pull: has more than maxPages pages';
-  services.log({ event: 'alarm', alarm: 'request-refused', platform: name, rule });
+  services.log({ event: 'alarm', alarm: 'request-rejected', platform: name, rule });
   return { kind: 'complete' };
 }
 
@@ -162,7 +162,7 @@ export async function acceptPulled(
     await Promise.all(batch.map(erasure => acceptOne({ ...pulled, erasure }, services)));
   }
   for (const rule of new Set(unreadable)) {
-    services.log({ event: 'alarm', alarm: 'request-refused', platform: platformName, rule });
+    services.log({ event: 'alarm', alarm: 'request-rejected', platform: platformName, rule });
   }
 }
 
@@ -174,7 +174,7 @@ async function acceptOne(request: VerifiedRequest, services: Services): Promise<
   } catch (thrown) {
     const failure = failureOf(thrown);
     if (failure.status >= 500) throw failure;
-    const { alarm = 'request-refused', message: rule } = failure;
+    const { alarm = 'request-rejected', message: rule } = failure;
     services.log({ event: 'alarm', alarm, platform: request.platformName, rule });
   }
 }
@@ -187,5 +187,5 @@ function logStillListed(receipt: Receipt, { log, now }: Services): void {
   const { closedAt = now(), platform, id } = receipt;
   if (!needsNoPersonalData(receipt) || now() - closedAt < maxListedMs) return;
   const rule = 'pull: an order is still listed a day after its receipt was closed';
-  log({ event: 'alarm', alarm: 'request-refused', platform, receipt: id, rule });
+  log({ event: 'alarm', alarm: 'request-rejected', platform, receipt: id, rule });
 }

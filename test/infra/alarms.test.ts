@@ -199,9 +199,9 @@ describe('alarms on events of customers', () => {
   test('customer-events-lost: starts at the first refusal, or when no event of a project has arrived for too long', () => {
     const lost = composites.find(({ AlarmName }) => AlarmName === 'erasure-customer-events-lost');
     expect(withEvents.readable(lost.AlarmRule)).toMatch(/^\(ALARM\(.*refused.*\) OR ALARM\(.*quietmain.*\)\)$/);
-    const counted = metricsOf('customer-events-lost-refused').map(({ Metric }) => Metric['MetricName']);
+    const counted = metricsOf('customer-events-lost-rejected').map(({ Metric }) => Metric['MetricName']);
     expect(counted).toEqual(['Alarms', 'EventRefusals', 'Errors', 'Throttles']);
-    expect(alarm('customer-events-lost-refused')).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1 });
+    expect(alarm('customer-events-lost-rejected')).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1 });
     expect(alarm('customer-events-lost-quiet-main')).toMatchObject({
       MetricName: 'CustomerEvents',
       Dimensions: [{ Name: 'project', Value: 'main' }],

@@ -85,7 +85,7 @@ const everything: Required<LogLine> = {
   ...{ event: 'sweep', alarm: 'internal', platform: 'ketch', outcome: 'erased' },
 };
 const events: readonly LogLine['event'][] = [
-  ...(['accepted', 'attempt', 'closed', 'refused', 'callback', 'sweep', 'alarm', 'aws'] as const),
+  ...(['accepted', 'attempt', 'closed', 'rejected', 'callback', 'sweep', 'alarm', 'aws'] as const),
 ];
 
 const anyLine: fc.Arbitrary<LogLine> = fc.record(
@@ -103,7 +103,7 @@ const anyLine: fc.Arbitrary<LogLine> = fc.record(
 describe('metrics', () => {
   test.each<[LogLine, object, object]>([
     [{ event: 'alarm', alarm: 'needs-review', platform: 'ketch' }, { Alarms: 1 }, { Alarms: ['alarm'] }],
-    [{ event: 'refused', alarm: 'internal', code: 'internal' }, { Alarms: 1 }, { Alarms: ['alarm'] }],
+    [{ event: 'rejected', alarm: 'internal', code: 'internal' }, { Alarms: 1 }, { Alarms: ['alarm'] }],
     [{ event: 'accepted', platform: 'ketch', code: 'stored' }, { Accepted: 1 }, { Accepted: ['platform'] }],
     [
       { event: 'closed', platform: 'ketch', outcome: 'no-match', code: 'no-match' },

@@ -27,7 +27,7 @@ export function describeCredentials(suite: Suite): void {
       expectRefusal(answer, refusedWith);
       expect(answer.text).not.toContain('kqzvwxjy');
     }
-    const refused = { event: 'refused', platform: name, status: refusedWith };
+    const refused = { event: 'rejected', platform: name, status: refusedWith };
     for (const line of harness.lines) expect(line).toMatchObject(refused);
     expect([...store.calls, ...control.calls, ...harness.sandbox.calls(), ...harness.alarms()]).toEqual([]);
   }

@@ -164,7 +164,7 @@ function describeRequests(suite: Suite): void {
   test('platform that is not in the settings: gets 404', async () => {
     const harness = suite.harness({ platforms: {} });
     expect((await harness.send(await suite.genuine(harness))).status).toBe(404);
-    expect(harness.lines).toEqual([expect.objectContaining({ event: 'refused', code: 'not-found', status: 404 })]);
+    expect(harness.lines).toEqual([expect.objectContaining({ event: 'rejected', code: 'not-found', status: 404 })]);
   });
 }
 
@@ -182,7 +182,7 @@ function describeBodies({ expectRefusal, message, sign, secrets, ...suite }: Sui
     expectRefusal(answer, status);
     expect([...store.calls, ...harness.sandbox.calls()]).toEqual([]);
     // The method is checked before the caller is authenticated.
-    expect(harness.alarms()).toEqual(status === 405 ? [] : ['request-refused']);
+    expect(harness.alarms()).toEqual(status === 405 ? [] : ['request-rejected']);
     return answer;
   }
 

@@ -330,7 +330,7 @@ describe('callback of settings', () => {
     async item => {
       const { harness, send } = opened();
       expect((await send({ ...body, item })).status).toBe(400);
-      expect(harness.alarms()).toEqual(['request-refused']);
+      expect(harness.alarms()).toEqual(['request-rejected']);
       expect(await harness.receipts()).toEqual([]);
     },
   );
@@ -342,7 +342,7 @@ describe('callback of settings', () => {
   ])('%s: the message is refused with an alarm', async (_, sent, headers) => {
     const { harness, send } = opened();
     expect((await send(sent, headers)).status).toBe(400);
-    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(harness.alarms()).toEqual(['request-rejected']);
   });
 
   test('outbound secret that is missing: the callback waits, and doctor finds it', async () => {

@@ -58,7 +58,7 @@ describe('rules', () => {
     const sent = { ...body, kind: 'access', mode: 'full' };
     const refusing = harnessWith();
     expect((await refusing.send(wire(sent))).status).toBe(400);
-    expect(refusing.alarms()).toEqual(['request-refused']);
+    expect(refusing.alarms()).toEqual(['request-rejected']);
     const ignoring = harnessWith({ otherwise: 'ignore' });
     for (const _ of [1, 2]) expect((await ignoring.send(wire(sent))).status).toBe(200);
     const ignored = { event: 'ignored', platform: 'sender' };
@@ -75,7 +75,7 @@ describe('rules', () => {
   ])('message with %s: is refused with an alarm although others are ignored', async (_, sent) => {
     const harness = harnessWith({ otherwise: 'ignore' });
     expect((await harness.send(wire(sent))).status).toBe(400);
-    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(harness.alarms()).toEqual(['request-rejected']);
     expect(await harness.receipts()).toEqual([]);
   });
 
@@ -129,7 +129,7 @@ describe('places', () => {
     const first = { '/0/number': 'source_id' };
     const harness = harnessWith({ rules: [{ when: {}, do: 'erase' }], reference: ['/0/id'], identifiers: first });
     expect(await harness.send(wire([body, { ...body, number: 'crm-10043' }]))).toMatchObject({ status: 400 });
-    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(harness.alarms()).toEqual(['request-rejected']);
     expect(harness.deleted()).toEqual([]);
   });
 
@@ -234,7 +234,7 @@ describe('several orders in one message', () => {
     expect((await harness.send(wire(orders('crm-10042', { ada: 1 })))).status).toBe(202);
     expect(await harness.receipts()).toHaveLength(1);
     expect(harness.lines.filter(({ event }) => event === 'alarm')).toMatchObject([
-      { alarm: 'request-refused', rule: '/number: must be a string or a whole number' },
+      { alarm: 'request-rejected', rule: '/number: must be a string or a whole number' },
     ]);
   });
 
@@ -247,7 +247,7 @@ describe('several orders in one message', () => {
         202,
       );
       expect(await harness.receipts()).toHaveLength(1);
-      const rules = harness.lines.flatMap(({ alarm, rule }) => (alarm === 'request-refused' ? [rule] : []));
+      const rules = harness.lines.flatMap(({ alarm, rule }) => (alarm === 'request-rejected' ? [rule] : []));
       const ambiguous = place === '' ? ['body: contains a duplicate key'] : [];
       expect(rules).toEqual(['body: is not an object', ...ambiguous]);
     },
@@ -260,7 +260,7 @@ describe('several orders in one message', () => {
   ])('%s: is refused with an alarm', async (_, sent, status) => {
     const harness = harnessWith(each);
     expect((await harness.send(wire(sent))).status).toBe(status);
-    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(harness.alarms()).toEqual(['request-rejected']);
     expect(await harness.receipts()).toEqual([]);
   });
 

@@ -126,7 +126,7 @@ describe('deletion of Segment', () => {
     const events = [deletion, ...unreadable, { type: 'track' }];
     expect(await harness.send(segmentWire(events))).toMatchObject({ status: 200 });
     expect(await harness.receipts()).toHaveLength(1);
-    expect(harness.lines.flatMap(({ alarm, rule }) => (alarm === 'request-refused' ? [rule] : []))).toEqual([
+    expect(harness.lines.flatMap(({ alarm, rule }) => (alarm === 'request-rejected' ? [rule] : []))).toEqual([
       'timestamp: is missing, and so is messageId',
       'userId: is missing or does not match Segment',
       'body: is missing or does not match Segment',
@@ -153,7 +153,7 @@ describe('deletion of Segment', () => {
     expect(await harness.send(segmentWire(body, headers))).toMatchObject({ status: 200 });
     expect(await harness.receipts()).toHaveLength(2);
     const rule = what === 'with a key twice' ? 'body: contains a duplicate key' : 'body: is nested too deeply';
-    expect(harness.lines).toContainEqual({ event: 'alarm', alarm: 'request-refused', platform: 'segment', rule });
+    expect(harness.lines).toContainEqual({ event: 'alarm', alarm: 'request-rejected', platform: 'segment', rule });
   });
 
   test.each([
@@ -248,7 +248,7 @@ describe('signature of Segment', () => {
       });
     expect(await harness.receipts()).toEqual([]);
     // The signature is genuine: the operator learns that the second secret is missing.
-    expect(harness.lines).toContainEqual(expect.objectContaining({ alarm: 'request-refused', rule: message }));
+    expect(harness.lines).toContainEqual(expect.objectContaining({ alarm: 'request-rejected', rule: message }));
   });
 
   test('change of one bit in body or signature: is rejected', async () => {

@@ -197,7 +197,7 @@ describe('redaction', () => {
     expect(await harness.send(shopifyWire(redaction, { 'X-Shopify-Topic': topic }))).toMatchObject({ status: 200 });
     expect(await harness.receipts()).toHaveLength(1);
     const rule = 'X-Shopify-Topic: contradicts the signed body';
-    expect(harness.lines).toContainEqual({ event: 'alarm', alarm: 'request-refused', platform: 'shopify', rule });
+    expect(harness.lines).toContainEqual({ event: 'alarm', alarm: 'request-rejected', platform: 'shopify', rule });
   });
 
   test('headers without the prefix X-: are read', async () => {

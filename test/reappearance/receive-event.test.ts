@@ -178,7 +178,7 @@ describe('event that is refused', () => {
     async body => {
       const { harness } = await erasedPerson();
       expect((await harness.sendEvent(body)).status).toBe(400);
-      expect(harness.alarms()).toEqual(['event-refused']);
+      expect(harness.alarms()).toEqual(['event-rejected']);
     },
   );
 
@@ -191,7 +191,7 @@ describe('event that is refused', () => {
     });
     const body = customerEvent({ at: later, customer: back });
     expect(await harness.sendEvent(body)).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
-    expect(harness.alarms()).toEqual(['event-refused']);
+    expect(harness.alarms()).toEqual(['event-rejected']);
     isDown = false;
     expect((await harness.sendEvent(body)).status).toBe(204);
     expect(await harness.store.addendaOf(receipt.id)).toHaveLength(1);
@@ -201,7 +201,7 @@ describe('event that is refused', () => {
     const secrets = { 'erasure/events/main': '{"current":"REPLACE_ME"}' };
     const harness = createHarness({ reappearance: {}, secrets });
     expect((await harness.sendEvent(customerEvent({ at: fixtureTime }))).status).toBe(503);
-    expect(harness.alarms()).toEqual(['event-refused']);
+    expect(harness.alarms()).toEqual(['event-rejected']);
   });
 
   test('previous secret: is accepted during a rotation', async () => {

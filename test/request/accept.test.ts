@@ -257,7 +257,7 @@ describe('orders that were pulled', () => {
     expect(receipts).toHaveLength(50);
     expect(receipts[0]).toMatchObject({ authentication: { scheme: 'pull', secret: 'current' }, claims: 0 });
     expect(receipts[0]).not.toHaveProperty('firstReply');
-    expectAlarm(harness, 'request-refused', 'rule');
+    expectAlarm(harness, 'request-rejected', 'rule');
   });
 
   test('order with other identities: raises an alarm, and the others are stored', async () => {
@@ -277,7 +277,7 @@ describe('orders that were pulled', () => {
     const erase = [erasureOf({ reference: 'large', identifiers }), ...orders(1)];
     await acceptPulled('shop', manual, { erase, unreadable: [] }, services);
     expect(await harness.receipts()).toHaveLength(1);
-    expectAlarm(harness, 'request-refused', 'identifiers: more than one request may contain');
+    expectAlarm(harness, 'request-rejected', 'identifiers: more than one request may contain');
   });
 
   test('order that is still listed a day after it was closed: raises an alarm', async () => {
@@ -296,7 +296,7 @@ describe('orders that were pulled', () => {
     await harness.store.replace(waiting);
     expect(await pull(start + 3 * day)).toEqual([]);
     await harness.store.replace(nextRevision(waiting, { queue: 'sign' }));
-    expect(await pull(start + 3 * day)).toEqual(['request-refused']);
+    expect(await pull(start + 3 * day)).toEqual(['request-rejected']);
   });
 });
 
@@ -321,7 +321,7 @@ describe('request of a platform', () => {
   test('rules that it violates: raise one alarm each', async () => {
     const { lines, services } = platformWith({});
     await receive(wire, services);
-    const alarm = { event: 'alarm', alarm: 'request-refused', platform: 'shop' };
+    const alarm = { event: 'alarm', alarm: 'request-rejected', platform: 'shop' };
     expect(lines).toEqual(['a', 'b', 'c'].map(rule => ({ ...alarm, rule })));
   });
 
@@ -382,7 +382,7 @@ describe('request of a platform', () => {
     expect(await receive(wire, withdrawing(1).services).catch(String)).toContain(rule);
     const { lines, services } = withdrawing(2);
     await receive(wire, services);
-    const alarm = { event: 'alarm', alarm: 'request-refused', platform: 'shop', rule };
+    const alarm = { event: 'alarm', alarm: 'request-rejected', platform: 'shop', rule };
     expect(lines).toEqual([alarm, alarm]);
   });
 
@@ -394,9 +394,9 @@ describe('request of a platform', () => {
   });
 
   test.each([
-    [new Failure('unimplemented', 'rule').markVerified(), 'request-refused'],
-    [new Failure('too-large', 'rule'), 'request-refused'],
-    [new Failure('invalid', 'rule').markVerified(), 'request-refused'],
+    [new Failure('unimplemented', 'rule').markVerified(), 'request-rejected'],
+    [new Failure('too-large', 'rule'), 'request-rejected'],
+    [new Failure('invalid', 'rule').markVerified(), 'request-rejected'],
     [new Failure('invalid', 'rule'), undefined],
     [new Failure('internal', 'rule').markVerified(), undefined],
     [new Failure('unavailable', 'rule').markVerified(), undefined],

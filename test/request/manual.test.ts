@@ -89,7 +89,7 @@ describe('request by hand', () => {
     const { harness, erase } = manualHarness();
     await erase('crm-1');
     expect(await erase('crm-2')).toMatchObject({ failure: { code: 'conflict' } });
-    expect(harness.lines).toContainEqual(expect.objectContaining({ event: 'refused', alarm: 'payload-mismatch' }));
+    expect(harness.lines).toContainEqual(expect.objectContaining({ event: 'rejected', alarm: 'payload-mismatch' }));
   });
 
   test('more matches than customersPerRequest: deletes nobody and needs review', async () => {
@@ -281,7 +281,7 @@ describe('event of a request by hand', () => {
     const reply = await send(manual);
     expect(reply).toMatchObject({ failure: { code: 'invalid', message: expect.stringMatching(`^${field}[.:]`) } });
     expect(JSON.stringify([reply, harness.logText])).not.toContain('planted');
-    expect(harness.lines).toMatchObject([{ event: 'refused', platform: 'manual', code: 'invalid', status: 400 }]);
+    expect(harness.lines).toMatchObject([{ event: 'rejected', platform: 'manual', code: 'invalid', status: 400 }]);
     expect(harness.sent).toEqual([]);
   });
 

@@ -201,7 +201,7 @@ describe('refused authentic request', () => {
     const answer = await harness.send(wire);
     expect(answer.status).toBe(status);
     expect(harness.lines).toEqual([
-      expect.objectContaining({ event: 'refused', alarm: 'request-refused', platform, rule, status }),
+      expect.objectContaining({ event: 'rejected', alarm: 'request-rejected', platform, rule, status }),
     ]);
     await expectSilent(harness, answer);
   });
@@ -211,7 +211,7 @@ describe('refused authentic request', () => {
     await harness.send(genericWire());
     const other = { ...order, identifiers: [{ type: 'source_id', value: planted }] };
     expect((await harness.send(genericWire(other))).status).toBe(409);
-    expect(harness.lines.filter(({ event }) => event === 'refused')).toMatchObject([
+    expect(harness.lines.filter(({ event }) => event === 'rejected')).toMatchObject([
       { alarm: 'payload-mismatch', rule: 'this request id was used before with other identities' },
     ]);
   });
@@ -224,7 +224,7 @@ describe('refused authentic request', () => {
   });
 
   test('alarm: is part of the alarms for refused platforms', () => {
-    expect(alarmFor['request-refused']).toBe('requests-rejected');
+    expect(alarmFor['request-rejected']).toBe('requests-rejected');
   });
 });
 

@@ -71,7 +71,7 @@ describe('path', () => {
       headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
       json: { error: { code: 'not-found' } },
     });
-    expect(harness.lines).toMatchObject([{ event: 'refused', code: 'not-found', status: 404 }]);
+    expect(harness.lines).toMatchObject([{ event: 'rejected', code: 'not-found', status: 404 }]);
     expect(harness.lines[0]).not.toHaveProperty('platform');
   });
 
@@ -101,7 +101,7 @@ describe('path', () => {
     const harness = ketchHarness();
     const answer = await harness.send(ketchWire(deleteRequest(), { 'Content-Encoding': 'gzip' }));
     expect(answer).toMatchObject({ status: 415, json: { error: { message: 'Content-Encoding: must be identity' } } });
-    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(harness.alarms()).toEqual(['request-rejected']);
     const plain = await harness.send(ketchWire(deleteRequest(), { 'Content-Encoding': 'identity' }));
     expect(plain.status).toBe(200);
   });
@@ -155,7 +155,7 @@ describe('unexpected error', () => {
     });
     expect(answer.headers).not.toHaveProperty('retry-after');
     const [line] = harness.lines;
-    expect(line).toMatchObject({ event: 'refused', code: 'internal', alarm: 'internal', status: 500 });
+    expect(line).toMatchObject({ event: 'rejected', code: 'internal', alarm: 'internal', status: 500 });
     expect(line!.origin).toMatch(thrown === unforeseen ? /^failures\.ts:\d+:\d+$/ : /^unknown$/);
   });
 

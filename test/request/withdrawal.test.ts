@@ -188,7 +188,7 @@ describe.each(ways)('withdrawal by %s', (_, message) => {
     const harness = harnessWith();
     expect((await harness.send(message)).status).toBe(404);
     expect(await harness.receipts()).toEqual([]);
-    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(harness.alarms()).toEqual(['request-rejected']);
   });
 });
 
@@ -280,7 +280,7 @@ describe('list with withdrawals', () => {
     ];
     expect((await harness.send(post({ orders }))).status).toBeLessThan(300);
     expect((await harness.receipts()).map(one => one.decisions?.at(-1)?.action)).toEqual(['withdraw', undefined]);
-    expect(harness.alarms()).toEqual(['request-refused']);
+    expect(harness.alarms()).toEqual(['request-rejected']);
   });
 
   test('letter case of a withdrawal differs: is refused with an alarm, not ignored', async () => {

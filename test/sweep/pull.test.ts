@@ -182,7 +182,7 @@ describe('pull: one bad order', () => {
     list.open.push({ id: 'order-x', email: { nested: 'x' } }, { id: '', email: 'c@example.com' }, orderOf('bob'));
     await sweepFor(harness, 3);
     expect(harness.deleted()).toEqual([id]);
-    expect(harness.lines.filter(({ alarm }) => alarm === 'request-refused').map(({ rule }) => rule)).toEqual([
+    expect(harness.lines.filter(({ alarm }) => alarm === 'request-rejected').map(({ rule }) => rule)).toEqual([
       '/email: must be a string or a whole number',
       '/id: is missing',
     ]);
@@ -210,7 +210,7 @@ test('pull: order that is closed and still listed, for more than a day: raises a
   const [receipt] = await harness.receipts();
   const rule = 'pull: an order is still listed a day after its receipt was closed';
   expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([
-    { event: 'alarm', alarm: 'request-refused', platform: 'acme', receipt: receipt?.id, rule },
+    { event: 'alarm', alarm: 'request-rejected', platform: 'acme', receipt: receipt?.id, rule },
   ]);
 });
 
@@ -298,7 +298,7 @@ describe('pull: failing platform', () => {
     await harness.sweep();
     expect(await harness.receipts()).toHaveLength(2);
     expect(harness.lines.filter(({ alarm }) => alarm !== undefined)).toEqual([
-      { event: 'alarm', alarm: 'request-refused', platform: 'acme', rule: 'pull: has more than maxPages pages' },
+      { event: 'alarm', alarm: 'request-rejected', platform: 'acme', rule: 'pull: has more than maxPages pages' },
     ]);
   });
 

@@ -43,7 +43,7 @@ function forbiddenEffects(world: Harness, receipts: readonly Receipt[], calls: n
 
 function brokenByReply({ lines }: Harness, { status }: Answer, { genuine, isOrder }: Facts): readonly string[] {
   // An unfinished erasure is a 503 too, for a platform that learns the outcome only by sending the request again.
-  const named = lines.filter(({ code, event }) => code !== undefined && (event === 'refused' || event === 'attempt'));
+  const named = lines.filter(({ code, event }) => code !== undefined && (event === 'rejected' || event === 'attempt'));
   if (status === 500 || lines.some(({ code }) => code === 'internal')) return ['an unexpected error: 500'];
   if (status >= 500 && named.length === 0) return [`a ${status} that no log line names`];
   if (genuine === false) return status >= 200 && status < 300 ? [`a ${status} without proof`] : [];
