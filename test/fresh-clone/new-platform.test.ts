@@ -24,7 +24,7 @@ describe('npm run new-platform', () => {
 
   test.each([
     ['ketch', 'lambda/platforms/ketch.ts exists already'],
-    ['transcend', 'test/platforms/transcend.test.ts exists already'],
+    ['generic', 'test/platforms/generic.test.ts exists already'],
     ['Data_Hub', 'NAME: one name of lower-case letters, digits and hyphens, such as my-platform'],
     ['', 'NAME: one name of lower-case letters, digits and hyphens, such as my-platform'],
   ])('name %j: is refused, and changes nothing', async (name, says) => {

@@ -66,7 +66,7 @@ describe('alarms', () => {
   });
 
   test.each(Object.entries(alarmFor))('code %s: raises %s and is in its section of the runbook', (code, name) => {
-    const part = name === 'customer-events-lost' ? `${name}-refused` : name;
+    const part = name === 'customer-events-lost' ? `${name}-rejected` : name;
     expect(metricsOf(part)).toContainEqual({
       Metric: { Namespace: 'erasure', MetricName: 'Alarms', Dimensions: [{ Name: 'alarm', Value: code }] },
       Period: expect.any(Number),
@@ -196,9 +196,9 @@ describe('alarms on events of customers', () => {
     for (const name of eventAlarms) expect(runbook).toContain(`\n## ${name}\n`);
   });
 
-  test('customer-events-lost: starts at the first refusal, or when no event of a project has arrived for too long', () => {
+  test('customer-events-lost: starts at the first rejected event, or when no event of a project has arrived for too long', () => {
     const lost = composites.find(({ AlarmName }) => AlarmName === 'erasure-customer-events-lost');
-    expect(withEvents.readable(lost.AlarmRule)).toMatch(/^\(ALARM\(.*refused.*\) OR ALARM\(.*quietmain.*\)\)$/);
+    expect(withEvents.readable(lost.AlarmRule)).toMatch(/^\(ALARM\(.*rejected.*\) OR ALARM\(.*quietmain.*\)\)$/);
     const counted = metricsOf('customer-events-lost-rejected').map(({ Metric }) => Metric['MetricName']);
     expect(counted).toEqual(['Alarms', 'EventRefusals', 'Errors', 'Throttles']);
     expect(alarm('customer-events-lost-rejected')).toMatchObject({ ...atLeast(1), DatapointsToAlarm: 1 });
