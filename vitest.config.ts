@@ -39,7 +39,7 @@ export default defineConfig({
         'infra/local/start.ts',
         'infra/local/demo*.ts',
         'infra/ops/{ops,commands,terminal}.ts',
-        'infra/ops/secret.ts',
+        'infra/ops/{secret,read-identifiers}.ts',
         'infra/tools/{arrows,check,run-tool,sbom,licences}.ts',
         'infra/tools/{trace-request,traced-request,exported-names,build-package,new-platform,openapi}.ts',
       ],

@@ -7,7 +7,7 @@ import { isFinal, type Receipt } from '../../lambda/receipts/receipt.ts';
 import type { Settings } from '../../lambda/settings.ts';
 import { OpsUsageError, type ParsedArgs, shortId } from './args.ts';
 import type { Command, OpsContext } from './context.ts';
-import { readHidden } from './identifiers.ts';
+import { readHidden } from './read-identifiers.ts';
 import { readReceipts, shortName } from './receipts.ts';
 import { notLookedUpText } from './show/audit-report.ts';
 import { isoSeconds, type Output, tableLines } from './terminal.ts';

@@ -12,7 +12,8 @@ import {
   pickId,
 } from './args.ts';
 import type { Command, OpsContext } from './context.ts';
-import { identifierOptions, type ManualIdentifier, readIdentifiers } from './identifiers.ts';
+import { identifierOptions, type ManualIdentifier } from './identifiers.ts';
+import { readIdentifiers } from './read-identifiers.ts';
 import { isoSeconds, type Output, oneLine } from './terminal.ts';
 
 export const holdCommand: Command = {
