@@ -35,7 +35,7 @@ export async function runWithdrawals(seed: number, count: number, mix: Mix): Pro
   // Both cases must be frequent.
   const few = exceeded(
     ['requests that were not withdrawn', count - counts.withdrawn, count * 0.8],
-    ['requests that were withdrawn', counts.withdrawn, count * 0.8],
+    ['requests that were withdrawn', counts.withdrawn, count * 0.85],
   );
   return { ...counts, violations: [...sim.truth.violations, ...few] };
 }
