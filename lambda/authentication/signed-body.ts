@@ -68,7 +68,7 @@ export function textAsKeys(secret: SharedSecret): SigningKeys {
 
 /**
  * Returns which key signed a message whose time is close to now (Standard Webhooks, "Verifying webhook
- * authenticity"). The timestamp may contain digits only: any other text would not be the one that was signed.
+ * authenticity"). The timestamp contains digits only, because it is signed as this text.
  */
 export function matchSignedMessage(
   message: SignedMessage,

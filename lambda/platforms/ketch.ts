@@ -72,7 +72,7 @@ const identity = v.object({
   identityFormat: v.nullish(v.string()),
   identityValue: v.nullish(textOrInteger),
 });
-/** Header names and values that HTTP permits (RFC 9110, sections 5.1 and 5.5): any other would make every callback fail. */
+/** Header names and values that HTTP permits (RFC 9110, sections 5.1 and 5.5). With others, every callback would fail. */
 const headerMap = v.record(
   v.pipe(v.string(), v.regex(/^[\w!#$%&'*+.^`|~-]+$/)),
   v.pipe(v.string(), v.regex(/^[\t\x20-\x7e\x80-\xff]*$/)),

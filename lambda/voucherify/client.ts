@@ -45,7 +45,7 @@ export interface Project {
   client(receipt: ClientReceipt, fresh: boolean): ProjectClient;
 }
 
-/** What a client needs to know of a receipt: which calls it still needs, and by whom the breaker counts failures. */
+/** What a client needs of a receipt: the calls that it still needs, and its id, by which the breaker counts failures. */
 export type ClientReceipt = Pick<Receipt, 'id' | 'projects' | 'lookUpCalls'>;
 
 export interface ProjectContext {

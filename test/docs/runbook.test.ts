@@ -65,7 +65,7 @@ async function deployment() {
     const projects = Object.entries(open.projects).map(([name, progress]) => [name, { ...progress, refusedLookUps }]);
     const receipt = { ...open, projects: Object.fromEntries(projects) };
     await running.services.store.accept(receipt, kept);
-    await updateReceipt(running.services.store, receipt, standing => requestReview(standing, reason));
+    await updateReceipt(running.services.store, receipt, current => requestReview(current, reason));
     return receipt.id;
   };
   /** A redaction of Shopify that is closed. */

@@ -116,7 +116,7 @@ describe('overlapping attempts', () => {
 /** Refuses the receipt like the operator's tool, whatever its revision. */
 async function refuse(harness: Harness, receipt: Receipt): Promise<void> {
   const decided = { at: harness.clock.now, actor: 'on-call', action: 'refuse', reason: 'ordered by a thief' } as const;
-  const { done } = await updateReceipt(harness.store, receipt, standing => decideRefusal(standing, decided));
+  const { done } = await updateReceipt(harness.store, receipt, current => decideRefusal(current, decided));
   expect(done).toBe(true);
 }
 

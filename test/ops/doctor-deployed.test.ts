@@ -109,7 +109,7 @@ describe.skipIf(!motoIsHere())('doctor of a deployment, on moto', () => {
     await writeHeartbeat(context.control, { at: Date.now(), mostUrgent: undefined });
     const silent = await run(context, 'doctor');
     expect(silent.lines.filter(line => line.startsWith('✗'))).toEqual([
-      '✗ alarms       NOBODY GETS THE ALARMS: set operations.alarmEmail and deploy, or subscribe an address to the alarm topic',
+      '✗ alarms       NO ONE RECEIVES THE ALARMS: set operations.alarmEmail and deploy, or subscribe an address to the alarm topic',
     ]);
     await subscribe(names);
     const bare = await run(context, 'doctor');

@@ -152,8 +152,8 @@ describe('doctor: identity and deployed settings', () => {
   test.each([
     [1, 0, '✓ alarms', 'the topic erasure-shop-alarms has one subscription'],
     [3, 1, '✓ alarms', 'has 3 subscriptions'],
-    [0, 1, '✗ alarms', 'NOBODY GETS THE ALARMS: one subscription, not confirmed yet'],
-    [0, 0, '✗ alarms', 'NOBODY GETS THE ALARMS: set operations.alarmEmail and deploy'],
+    [0, 1, '✗ alarms', 'NO ONE RECEIVES THE ALARMS: one subscription, unconfirmed'],
+    [0, 0, '✗ alarms', 'NO ONE RECEIVES THE ALARMS: set operations.alarmEmail and deploy'],
   ])('%i confirmed and %i pending subscriptions of the alarms: %s', async (confirmed, pending, begins, says) => {
     const harness = changed(await checkHarness(), ({ settings }) => ({
       deployment: deployment(settings, confirmed, pending),

@@ -54,7 +54,7 @@ function coreIdentifierIn({ body }: Wire): string {
 const keysFile = new URL('../fixtures/published/transcend/keys.json', import.meta.url);
 const shared = publishedFixtures('transcend');
 const fixtures = [...shared, ...ownFixtures('transcend')];
-/** A fixture without responses is a trial, which is answered like nobody. */
+/** A fixture without responses is a trial, whose reply has no outcome. */
 const cases = fixtures.flatMap(fixture =>
   Object.entries(fixture.responses ?? { test: { status: 204 } }).map(([outcome, expected]) => ({
     name: fixture.fixture,

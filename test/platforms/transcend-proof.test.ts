@@ -114,7 +114,7 @@ describe("Sombra's public key", () => {
     expect(sombra.calls).toHaveLength(1);
   });
 
-  test('is fetched for nobody who does not know the secret header', async () => {
+  test('sender without the secret header: is not fetched', async () => {
     const { sombra, harness } = await opened();
     const stranger = transcendWire(job(), { 'x-webhook-secret': 'a-secret-that-was-only-guessed' });
     expect((await harness.send(stranger)).status).toBe(401);

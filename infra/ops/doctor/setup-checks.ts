@@ -161,8 +161,8 @@ export const alarmsCheck: Check = {
     if (found === undefined) return [...unset, warning(`it is unknown who gets the alarms: ${mayNotList}`)];
     const { confirmed, pending } = found;
     if (confirmed > 0) return [ok(`the topic ${alarmTopicName(names.prefix)} has ${countOf(confirmed)}`)];
-    if (pending === 0) return [bad(`NOBODY GETS THE ALARMS: ${noSubscription}`)];
-    return [bad(`NOBODY GETS THE ALARMS: ${countOf(pending)}, not confirmed yet: use the link in the e-mail from AWS`)];
+    if (pending === 0) return [bad(`NO ONE RECEIVES THE ALARMS: ${noSubscription}`)];
+    return [bad(`NO ONE RECEIVES THE ALARMS: ${countOf(pending)}, unconfirmed: use the link in the e-mail from AWS`)];
   },
 };
 

@@ -7,8 +7,8 @@ import { verify } from '../support/verify.ts';
 const minute = 60_000;
 const hour = 60 * minute;
 
-/** The outages end after six hours, two looks are at most an hour apart, and a crash can cost the first look after them. */
-const latest = 8.5 * hour;
+/** The outages end after six hours, and two looks are at most an hour apart. */
+const latest = 7.5 * hour;
 
 /**
  * Voucherify returns each customer for some time after the deletion, and fails for half of every ten minutes after the

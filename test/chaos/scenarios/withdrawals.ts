@@ -35,7 +35,7 @@ export async function runWithdrawals(seed: number, count: number, mix: Mix): Pro
   // Both cases must be frequent.
   const few = exceeded(
     ['requests that were not withdrawn', count - counts.withdrawn, count * 0.8],
-    ['requests that were withdrawn', counts.withdrawn, count * 0.85],
+    ['requests that were withdrawn', counts.withdrawn, count * 0.8],
   );
   return { ...counts, violations: [...sim.truth.violations, ...few] };
 }
@@ -44,7 +44,7 @@ export async function runWithdrawals(seed: number, count: number, mix: Mix): Pro
  * Times after the request: before and within the first attempt, before and after the delay ends, and later, when attempts
  * that failed have been repeated.
  */
-const pauses = [0, 40, 80, 150, 300, 600, 20_000, 119_000, 150_000, 10 * minute, hour, 3 * hour] as const;
+const pauses = [0, 40, 80, 150, 300, 600, 20_000, 119_000, 150_000, 10 * minute, hour, 2 * hour, 3 * hour] as const;
 
 function scheduleAll(sim: Simulation, count: number, within: number): readonly Withdrawal[] {
   const { random, time, truth, start } = sim;
