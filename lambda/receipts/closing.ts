@@ -207,6 +207,8 @@ export interface VerificationLook {
   readonly isShown: boolean;
   /** Whether a customer can never be looked at, because its pin is lost. */
   readonly isLost: boolean;
+  /** Whether a call was not sent because this service could not reserve it or had no time left. */
+  readonly isUnsent: boolean;
 }
 
 /**
@@ -221,7 +223,8 @@ export function recordLook(receipt: Receipt, look: VerificationLook, now: number
   const result = isLeft ? resultOf(look, now - since) : 'absent';
   if (result !== undefined)
     return withSchedule({ ...receipt, verification: { ...verification, result, at: now } }, now);
-  const lookAt = nextLookAt(since, tries, now, random);
+  // The delays grow for Voucherify; a call that was not sent is repeated soon.
+  const lookAt = nextLookAt(since, look.isUnsent ? 0 : tries, now, random);
   return withSchedule({ ...receipt, verification: { ...verification, lookAt } }, now);
 }
 

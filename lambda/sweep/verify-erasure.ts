@@ -88,12 +88,16 @@ function withoutResult(looked: Receipt, { queue, nextAttemptAt }: Receipt): Rece
   };
 }
 
+/** Codes of calls that this service did not send, for a reason that passes soon: not the quota, and not a breaker. */
+const unsentCodes: readonly string[] = ['rate-limit-unavailable', 'out-of-time'];
+
 /** Looks at the customers one after the other. Only an answer about the pinned customer itself counts. */
 async function lookAtAll(receipt: Receipt, pins: Pins, until: number, services: Services): Promise<VerificationLook> {
   const { appId: appIdHmac } = await services.pseudonymizer();
   const absent: { project: string; pin: number }[] = [];
   let isShown = false;
   let isLost = false;
+  let isUnsent = false;
   for (const [project, indexes] of unverifiedPins(receipt)) {
     const voucherify = services.projects.get(project)?.client(receipt, false);
     voucherify?.expectCalls({ calls: indexes.length });
@@ -105,10 +109,12 @@ async function lookAtAll(receipt: Receipt, pins: Pins, until: number, services: 
       const look = await lookAt(pin, task);
       if (look === 'absent') absent.push({ project, pin: index });
       isShown ||= look === 'shown';
-      if (typeof look === 'object' && look.stop) break;
+      if (typeof look !== 'object') continue;
+      isUnsent ||= unsentCodes.includes(look.code);
+      if (look.stop) break;
     }
   }
-  return { absent, isShown, isLost };
+  return { absent, isShown, isLost, isUnsent };
 }
 
 /** Returns the pins of customers that are still present, so that an operator can have them deleted again. */

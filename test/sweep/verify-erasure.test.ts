@@ -107,6 +107,37 @@ describe('verification', () => {
     expect(open.harness.alarms()).not.toContain('erased-person-still-present');
   });
 
+  test('a reservation fails after a long outage: looked at again within a minute, not an hour', async () => {
+    let isLost = false;
+    const lostAnswer: HarnessOptions = {
+      random: () => 1 - 2 ** -53,
+      change: ({ control }) => ({
+        control: {
+          ...control,
+          advance: async (...write) => {
+            const result = await control.advance(...write);
+            if (isLost) throw new Error('the response is lost');
+            return result;
+          },
+        },
+      }),
+    };
+    const { harness, calls, id, closedAt } = await erased(lostAnswer);
+    harness.sandbox.outage('error');
+    while (harness.clock.now < closedAt + 6 * hour) await harness.sweepWhenDue(id);
+    harness.sandbox.outage(undefined);
+    const sent = calls().length;
+    isLost = true;
+    await harness.sweepWhenDue(id);
+    expect(calls()).toHaveLength(sent);
+    isLost = false;
+    const { nextAttemptAt, verification } = await harness.receipt(id);
+    expect(verification).toMatchObject({ absent: [] });
+    expect(nextAttemptAt).toBeLessThanOrEqual(harness.clock.now + minute);
+    await harness.sweepWhenDue(id);
+    expect(await verificationOf(harness, id)).toMatchObject({ result: 'absent' });
+  });
+
   const notFound = { key: 'not_found', resource_type: 'customer', code: 404 };
   test.each<[string, HttpResult]>([
     ['another customer', answer(200, { id: ben, object: 'customer' })],
