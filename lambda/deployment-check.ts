@@ -4,7 +4,7 @@ import { deploymentCheck } from './aws/deployment-check.ts';
 import { jsonLog } from './io/log.ts';
 
 /** The sweep's own timeout is 75 s. */
-const clientOptions = lambdaClientOptions(process.env, { connectMs: 2000, answerMs: 80_000, callMs: 80_000 });
+const clientOptions = lambdaClientOptions(process.env, { connectMs: 2000, responseMs: 80_000, callMs: 80_000 });
 
 /** The hook that CodeDeploy invokes after it has moved an alias to a new version. */
 export const handler = deploymentCheck({

@@ -7,7 +7,7 @@ import type { ApiGatewayHandler, GatewayEvent } from '../../lambda/aws/api-gatew
 import { parseJson } from '../../lambda/io/json.ts';
 import type { ManualEvent } from '../../lambda/request/receive-manual.ts';
 import type { WebhookHandler } from '../../lambda/webhook.ts';
-import { answerJson, isFromThisPage, type ServePage } from './page/page.ts';
+import { isFromThisPage, replyJson, type ServePage } from './page/page.ts';
 import { manualRoutePath } from './run-file.ts';
 
 /** The webhook's Lambda timeout with the default answer budget, and the largest body that API Gateway accepts. */
@@ -132,7 +132,7 @@ export function createManualRoute(handler: WebhookHandler): ServePage {
   return (request, response) => {
     if (request.method !== 'POST' || request.url !== manualRoutePath) return false;
     if (isFromThisPage(request, request.socket.localPort ?? 0)) void exchangeManual(handler, request, response);
-    else answerJson(response, 403, { message: 'only the operator’s tool may do this' });
+    else replyJson(response, 403, { message: 'only the operator’s tool may do this' });
     return true;
   };
 }
@@ -149,8 +149,8 @@ async function exchangeManual(
     );
     // The handler checks the event as it does in Lambda; no other key of the body gets there.
     const event = { manual } as ManualEvent;
-    answerJson(response, 200, await handler(event, contextUntil(performance.now() + timeoutMs)));
+    replyJson(response, 200, await handler(event, contextUntil(performance.now() + timeoutMs)));
   } catch (error) {
-    answerJson(response, error instanceof v.ValiError ? 400 : 502, { message: 'it failed' });
+    replyJson(response, error instanceof v.ValiError ? 400 : 502, { message: 'it failed' });
   }
 }

@@ -50,5 +50,5 @@ export function onlyToLoopback(send: Send): Send {
   return async call =>
     call.url.hostname === '127.0.0.1'
       ? send(call)
-      : { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };
+      : { kind: 'no-response', code: 'not-connected', mayHaveExecuted: false };
 }

@@ -26,7 +26,7 @@ export class TokenFailure extends Failure {
   readonly reason: string;
 
   constructor(result: HttpResult) {
-    const isRefused = result.kind === 'answer' && [400, 401, 403].includes(result.status);
+    const isRefused = result.kind === 'response' && [400, 401, 403].includes(result.status);
     super('unavailable', 'there is no access token', isRefused ? { alarm: 'secret-unusable' } : {});
     this.result = result;
     this.reason = `token-${reasonOf(result)}`;
@@ -34,7 +34,7 @@ export class TokenFailure extends Failure {
 }
 
 function reasonOf(result: HttpResult): string {
-  if (result.kind === 'no-answer') return result.code;
+  if (result.kind === 'no-response') return result.code;
   return result.status < 400 ? 'unreadable' : `http-${result.status}`;
 }
 
@@ -88,8 +88,8 @@ async function askForToken(
   { now, sendPublic }: TokenContext,
 ): Promise<Token> {
   const result = await sendPublic(tokenCall(url, scope, client, now() + callMs));
-  const isAnswer = result.kind === 'answer' && result.status === 200;
-  const parsed = v.safeParse(tokenResponse, isAnswer ? parseJson(result.body)?.value : undefined);
+  const isResponse = result.kind === 'response' && result.status === 200;
+  const parsed = v.safeParse(tokenResponse, isResponse ? parseJson(result.body)?.value : undefined);
   if (!parsed.success) throw new TokenFailure(result);
   return { token: parsed.output.access_token, validMs: parsed.output.expires_in * 1000 };
 }

@@ -107,7 +107,7 @@ async function fetchKeys(jwks: string, { now, sendPublic }: TokenContext): Promi
   const headers = { accept: 'application/json' };
   const call = { method: 'GET', url: new URL(jwks), headers, until, maxResponseBytes: maxKeysBytes } as const;
   const result = await sendPublic(call);
-  if (result.kind !== 'answer' || result.status !== 200) return undefined;
+  if (result.kind !== 'response' || result.status !== 200) return undefined;
   const parsed = v.safeParse(keySet, parseJson(result.body)?.value);
   return parsed.success ? parsed.output : undefined;
 }

@@ -9,16 +9,16 @@ export interface Timeouts {
   /** Until the TCP connection is established. */
   readonly connectMs: number;
   /** Until the headers of one response arrive, including the connection. */
-  readonly answerMs: number;
+  readonly responseMs: number;
   /** One call in total: both attempts, the delay between them, and the response bodies. */
   readonly callMs: number;
 }
 
 /** Reading a secret and then storing a request, both at their slowest, fit into the 5 s that some platforms wait. */
-export const awsTimeouts: Timeouts = { connectMs: 500, answerMs: 1000, callMs: 2000 };
+export const awsTimeouts: Timeouts = { connectMs: 500, responseMs: 1000, callMs: 2000 };
 
 /** For an operator at a terminal and for emulators: no platform is waiting, so a slow response is acceptable. */
-export const patientTimeouts: Timeouts = { connectMs: 10_000, answerMs: 30_000, callMs: 60_000 };
+export const patientTimeouts: Timeouts = { connectMs: 10_000, responseMs: 30_000, callMs: 60_000 };
 
 /** Sockets per host: more than the parallel calls of a sweep. */
 const maxSockets = 50;
@@ -28,12 +28,12 @@ const maxSockets = 50;
  * without `throwOnRequestTimeout` it only logs a request timeout. Region, credentials and endpoint are the SDK's defaults
  * (`AWS_ENDPOINT_URL` for local runs). The SDK's own second attempt uses a fresh connection if the first was reset.
  */
-export function awsClientOptions({ connectMs, answerMs }: Timeouts = awsTimeouts) {
+export function awsClientOptions({ connectMs, responseMs }: Timeouts = awsTimeouts) {
   return {
     maxAttempts: 2,
     requestHandler: {
       connectionTimeout: connectMs,
-      requestTimeout: answerMs,
+      requestTimeout: responseMs,
       throwOnRequestTimeout: true,
       ...keepAliveAgents({ maxSockets }),
     },

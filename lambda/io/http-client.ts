@@ -23,15 +23,15 @@ export interface HttpCall {
  */
 export type HttpResult =
   | {
-      readonly kind: 'answer';
+      readonly kind: 'response';
       readonly status: number;
       /** Lower-case names. */
       readonly headers: Readonly<Record<string, string | undefined>>;
       readonly body: string;
     }
-  | { readonly kind: 'no-answer'; readonly code: NoAnswer; readonly mayHaveExecuted: boolean };
+  | { readonly kind: 'no-response'; readonly code: NoResponse; readonly mayHaveExecuted: boolean };
 
-type NoAnswer =
+type NoResponse =
   | 'not-connected'
   | 'name-not-resolved'
   | 'tls-failed'
@@ -47,7 +47,7 @@ export type Send = (call: HttpCall) => Promise<HttpResult>;
  * Returns how long a response asks to wait, in milliseconds, if it says so in seconds (`Retry-After`, RFC 9110, section
  * 10.2.3).
  */
-export function retryAfterMs({ headers }: Extract<HttpResult, { kind: 'answer' }>): number | undefined {
+export function retryAfterMs({ headers }: Extract<HttpResult, { kind: 'response' }>): number | undefined {
   const seconds = headers['retry-after'] ?? '';
   return /^\d{1,7}$/.test(seconds) ? Number(seconds) * 1000 : undefined;
 }
@@ -83,11 +83,11 @@ export function createHttpClient(now: () => number, options: HttpClientOptions =
   return async call => {
     const first = await sendOnce(call, now, { ...options, agents });
     if (first !== 'reset-while-idle') return first;
-    if (call.repeatable !== true) return noAnswer('connection-lost', true);
+    if (call.repeatable !== true) return noResponse('connection-lost', true);
     // The reset closed all idle connections, so this is a fresh one, or one on which a response has just arrived.
     const second = await sendOnce(call, now, { ...options, agents });
-    if (second === 'reset-while-idle') return noAnswer('connection-lost', true);
-    return second.kind === 'answer' ? second : { ...second, mayHaveExecuted: true };
+    if (second === 'reset-while-idle') return noResponse('connection-lost', true);
+    return second.kind === 'response' ? second : { ...second, mayHaveExecuted: true };
   };
 }
 
@@ -99,11 +99,11 @@ interface RequestOptions extends HttpClientOptions {
 
 function sendOnce(call: HttpCall, now: () => number, options: RequestOptions): Promise<SendResult> {
   const leftMs = call.until - now();
-  if (leftMs <= 0) return Promise.resolve(noAnswer('timed-out', false));
+  if (leftMs <= 0) return Promise.resolve(noResponse('timed-out', false));
   return new Promise(resolve => {
     const request = openRequest(call, options);
     if (request === undefined) {
-      resolve(noAnswer('not-connected', false));
+      resolve(noResponse('not-connected', false));
       return;
     }
     let connected = false;
@@ -111,9 +111,9 @@ function sendOnce(call: HttpCall, now: () => number, options: RequestOptions): P
       clearTimeout(timer);
       resolve(result);
       // After a response, the connection is already back in the pool.
-      if (result === 'reset-while-idle' || result.kind === 'no-answer') request.destroy();
+      if (result === 'reset-while-idle' || result.kind === 'no-response') request.destroy();
     };
-    const timer = setTimeout(() => settle(noAnswer('timed-out', connected)), leftMs);
+    const timer = setTimeout(() => settle(noResponse('timed-out', connected)), leftMs);
     request.on('socket', socket => whenConnected(request, socket, () => (connected = true)));
     request.on('error', error =>
       settle(isIdleReset(request, error) ? 'reset-while-idle' : connectionError(connected, error)),
@@ -153,7 +153,7 @@ function collectResponse(
 ): void {
   const status = Number(response.statusCode);
   if (status >= 300 && status < 400) {
-    settle(noAnswer('redirected', true));
+    settle(noResponse('redirected', true));
     return;
   }
   const chunks: Buffer[] = [];
@@ -161,17 +161,17 @@ function collectResponse(
   const finish = () => {
     const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
     const body = Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
-    settle({ kind: 'answer', status, headers, body });
+    settle({ kind: 'response', status, headers, body });
   };
   response.on('data', (chunk: Buffer) => {
     size += chunk.length;
     chunks.push(chunk);
     if (size <= maxBytes) return;
     if (cut === true) finish();
-    else settle(noAnswer('too-large', true));
+    else settle(noResponse('too-large', true));
     response.destroy();
   });
-  response.on('error', () => settle(noAnswer('connection-lost', true)));
+  response.on('error', () => settle(noResponse('connection-lost', true)));
   response.on('end', finish);
 }
 
@@ -180,14 +180,14 @@ const resolveErrors = ['ENOTFOUND', 'EAI_AGAIN', 'ENODATA'];
 const tlsError = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/;
 
 function connectionError(connected: boolean, error: Error): HttpResult {
-  if (connected) return noAnswer('connection-lost', true);
+  if (connected) return noResponse('connection-lost', true);
   const code = 'code' in error ? String(error.code) : '';
-  if (resolveErrors.includes(code)) return noAnswer('name-not-resolved', false);
-  return noAnswer(tlsError.test(code) ? 'tls-failed' : 'not-connected', false);
+  if (resolveErrors.includes(code)) return noResponse('name-not-resolved', false);
+  return noResponse(tlsError.test(code) ? 'tls-failed' : 'not-connected', false);
 }
 
-function noAnswer(code: NoAnswer, mayHaveExecuted: boolean): HttpResult {
-  return { kind: 'no-answer', code, mayHaveExecuted };
+function noResponse(code: NoResponse, mayHaveExecuted: boolean): HttpResult {
+  return { kind: 'no-response', code, mayHaveExecuted };
 }
 
 /**

@@ -84,7 +84,7 @@ export function createCallbackClient(
   return async call => (isForbiddenTarget(call.url, isAllowed) ? notConnected : send(call));
 }
 
-const notConnected = { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const;
+const notConnected = { kind: 'no-response', code: 'not-connected', mayHaveExecuted: false } as const;
 
 /** Returns whether a URL is forbidden: an IP address, which is never looked up, or plain http except to loopback. */
 function isForbiddenTarget({ protocol, hostname }: URL, isAllowed: (address: string) => boolean): boolean {

@@ -284,7 +284,7 @@ async function fetchKey(
   const url = new URL('/public-keys/sombra-general-signing-key', sombraUrl);
   const until = now() + fetchMs;
   const result = await send({ method: 'GET', url, headers: { ...headers, accept: 'text/plain' }, until });
-  if (result.kind !== 'answer') return keyUnavailable;
+  if (result.kind !== 'response') return keyUnavailable;
   if (result.status === 401 || result.status === 403) return keyRefused;
   return (result.status === 200 ? es384Key(result.body) : undefined) ?? keyUnavailable;
 }

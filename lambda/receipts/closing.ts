@@ -19,19 +19,19 @@ interface Closing {
   readonly state: FinalKind;
   readonly now: number;
   /** Whether the reply to the current request tells the platform the outcome. */
-  readonly answered: boolean;
+  readonly replied: boolean;
 }
 
 /** Closes a receipt, once. Due callbacks come next, then the verification and the signature. */
-export function closeReceipt(receipt: Receipt, { state, now, answered }: Closing): Receipt {
-  const needsCallback = receipt.hasCallbacks && (receipt.answeredInProgress || !answered);
+export function closeReceipt(receipt: Receipt, { state, now, replied }: Closing): Receipt {
+  const needsCallback = receipt.hasCallbacks && (receipt.repliedInProgress || !replied);
   return nextRevision(receipt, {
     state,
     ...(needsCallback ? { queue: 'callback', nextAttemptAt: now } : queueAfterCallbacks(receipt, now)),
     closedAt: now,
     expiresAt: Math.ceil((now + evidenceDays * day) / 1000),
     lastResult: state,
-    ...(answered ? { firstReply: { at: now, as: 'outcome' } } : {}),
+    ...(replied ? { firstReply: { at: now, as: 'outcome' } } : {}),
   });
 }
 
@@ -104,8 +104,8 @@ export function recordCallback(
     refused: union(before.refused, refused),
   };
   const until = (receipt.closedAt ?? now) + callbackPeriodMs;
-  const answered = union(state.delivered, state.refused).length >= targets;
-  if (now < until && !answered) {
+  const isDone = union(state.delivered, state.refused).length >= targets;
+  if (now < until && !isDone) {
     // A target may ask for a later retry than the period allows: then the last try is at its end.
     const callbackState = { ...state, retryAt: Math.min(Math.max(retryAt, now), until) };
     return nextRevision(receipt, {

@@ -45,7 +45,7 @@ export function createReceipt(
     state: 'open',
     queue: 'erase',
     nextAttemptAt: next.attemptAt,
-    answeredInProgress: false,
+    repliedInProgress: false,
     claims,
     unrecordedClaims: claims,
     unprovenCount: 0,
@@ -212,9 +212,9 @@ export function nextRevision(receipt: Receipt, change: Partial<Receipt>): Receip
 }
 
 /** Records that the reply to the platform says that the erasure is not finished. */
-export function markAnsweredInProgress(receipt: Receipt): Receipt | undefined {
-  if (isFinal(receipt.state) || receipt.answeredInProgress) return undefined;
-  return nextRevision(receipt, { answeredInProgress: true });
+export function markRepliedInProgress(receipt: Receipt): Receipt | undefined {
+  if (isFinal(receipt.state) || receipt.repliedInProgress) return undefined;
+  return nextRevision(receipt, { repliedInProgress: true });
 }
 
 /** Longest time after which a platform should request the status again, in milliseconds. */

@@ -150,7 +150,7 @@ function conclude(next: Receipt, results: readonly ProjectResult[], recording: A
   if (!states.includes('open')) return closeAs(counted, combined(states), recording);
   const code = reviewCode(results);
   if (isRefusalDecided(next) && code !== wrongCustomerDeleted) return closeAs(counted, 'refused', recording);
-  const replied = { ...counted, answeredInProgress: next.answeredInProgress || recording.repliesNow };
+  const replied = { ...counted, repliedInProgress: next.repliedInProgress || recording.repliesNow };
   if (code === legalHold) return holdReceipt(replied, holdsOf(results), recording.now);
   if (code !== undefined) return requestReview(replied, code);
   const partial = results.find(result => result.kind === 'partial');
@@ -195,7 +195,7 @@ function closeAs(
   state: FinalKind,
   { now, repliesNow, callbackOnlyOutcomes }: AttemptRecord,
 ): Receipt {
-  return closeReceipt(receipt, { state, now, answered: repliesNow && callbackOnlyOutcomes?.includes(state) !== true });
+  return closeReceipt(receipt, { state, now, replied: repliesNow && callbackOnlyOutcomes?.includes(state) !== true });
 }
 
 /** The outcome of a receipt is the first of these that one of its projects has, and otherwise no match. */

@@ -214,7 +214,7 @@ export const receiptSchema = storedObject({
   nextAttemptAt: v.exactOptional(v.number()),
   hasCallbacks: v.boolean(),
   /** Whether a reply to the platform ever said that the erasure is not finished: then it expects a callback. */
-  answeredInProgress: v.boolean(),
+  repliedInProgress: v.boolean(),
   /** What the reply to the request said, and when; absent if it was only an acknowledgement. */
   firstReply: v.exactOptional(
     storedObject({ at: v.number(), as: v.picklist(['outcome', 'in-progress', 'send-again']) }),

@@ -185,7 +185,7 @@ function isPartial(progress: ProjectProgress): boolean {
 export function closeAsPartial(receipt: Receipt, now: number): Receipt | undefined {
   if (!isPartialAccepted(receipt) || !isDue(receipt, now)) return undefined;
   const isErased = Object.values(receipt.projects).some(({ deletions }) => deletions.length > 0);
-  return closeReceipt(receipt, { state: isErased ? 'erased' : 'not-identifiable', now, answered: false });
+  return closeReceipt(receipt, { state: isErased ? 'erased' : 'not-identifiable', now, replied: false });
 }
 
 /**
@@ -252,7 +252,7 @@ export function endEraseAgain(receipt: Receipt, now: number): Receipt | undefine
 export function closeAsRefused(receipt: Receipt, now: number): Receipt | undefined {
   if (!isRefusalDecided(receipt) || !isDue(receipt, now)) return undefined;
   const current = receipt.unrecordedClaims > 0 ? markMayHaveExecuted(receipt) : receipt;
-  return closeReceipt(current, { state: 'refused', now, answered: false });
+  return closeReceipt(current, { state: 'refused', now, replied: false });
 }
 
 function withReason(decided: DecisionInput, { reason }: Receipt): Decision {

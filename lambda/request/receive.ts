@@ -5,7 +5,7 @@ import { namePattern, platformSecretName } from '../domain/names.ts';
 import { attempt, reserveFirstCalls } from '../erasure/attempt.ts';
 import { failureFields, type LogLine } from '../io/log.ts';
 import { type ErasureResult, type ParsedRequest, type Platform, plainErrorReply } from '../platforms/platform.ts';
-import { isFinal, markAnsweredInProgress, outcomeOf, type Receipt } from '../receipts/receipt.ts';
+import { isFinal, markRepliedInProgress, outcomeOf, type Receipt } from '../receipts/receipt.ts';
 import { updateReceipt } from '../receipts/store.ts';
 import { decideWithdrawal } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
@@ -229,7 +229,7 @@ async function processErasure(request: VerifiedRequest, services: Services): Pro
   const { reference } = request.erasure;
   if (isFinal(receipt.state) || !receipt.hasCallbacks) return resultOf(reference, receipt, outcome);
   // Stored before the platform gets "in progress": from then on a callback must follow. Without callbacks, no one reads the mark.
-  const marked = await updateReceipt(services.store, receipt, markAnsweredInProgress);
+  const marked = await updateReceipt(services.store, receipt, markRepliedInProgress);
   return resultOf(reference, receipt, outcomeOf(marked.receipt, services.now()));
 }
 

@@ -175,7 +175,7 @@ export async function sendCallback(
   const allHeaders = { ...endToEndHeaders(headers), 'Content-Length': String(Buffer.byteLength(body)) };
   const call = { method, url: new URL(url), headers: allHeaders, body, until, repeatable: true };
   const result = await send(call);
-  if (result.kind === 'answer' && result.status === 401) callback.dropToken?.();
+  if (result.kind === 'response' && result.status === 401) callback.dropToken?.();
   return readDelivery(result, callback, now());
 }
 
@@ -205,7 +205,7 @@ function readDelivery(
   { alsoDelivered, alsoRefused = [] }: CallbackRequest,
   now: number,
 ): CallbackDelivery {
-  if (result.kind === 'no-answer') return { kind: 'retry' };
+  if (result.kind === 'no-response') return { kind: 'retry' };
   const { status } = result;
   if ((status >= 200 && status < 300) || alsoDelivered.includes(status)) return { kind: 'delivered' };
   if (status === 404 || status === 410 || alsoRefused.includes(status)) return { kind: 'refused' };

@@ -85,8 +85,8 @@ async function pullPages(one: PulledPlatform, services: Services, sweepEnds: num
     if (call instanceof TokenFailure) return { ...failedPull(call.result), code: call.reason };
     const until = Math.min(services.now() + callMs, sweepEnds);
     const result = await services.sendCallback({ ...call, until, maxResponseBytes: maxPageBytes, repeatable: true });
-    if (result.kind === 'answer' && result.status === 401) call.dropToken?.();
-    if (result.kind === 'no-answer' || result.status !== 200) return failedPull(result);
+    if (result.kind === 'response' && result.status === 401) call.dropToken?.();
+    if (result.kind === 'no-response' || result.status !== 200) return failedPull(result);
     const page = readPage(pull, result.body, cursor);
     if (page === undefined) return { kind: 'failed', code: 'unreadable', isPermanent: true, waitMs: 0 };
     await acceptPulled(name, one.platform, page, services);
@@ -123,7 +123,7 @@ const passing = [408, 425, 429];
 
 /** Returns the code of a failed call, and whether waiting can help. */
 export function failedPull(result: HttpResult): FailedPull {
-  if (result.kind === 'no-answer') {
+  if (result.kind === 'no-response') {
     const { code } = result;
     return { kind: 'failed', code, isPermanent: code === 'redirected' || code === 'too-large', waitMs: 0 };
   }

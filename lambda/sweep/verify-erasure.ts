@@ -91,7 +91,7 @@ function withoutResult(looked: Receipt, { queue, nextAttemptAt }: Receipt): Rece
 /** Codes of calls that this service did not send, for a reason that passes soon: not the quota, and not a breaker. */
 const unsentCodes: readonly string[] = ['rate-limit-unavailable', 'out-of-time'];
 
-/** Looks at the customers one after the other. Only an answer about the pinned customer itself counts. */
+/** Looks at the customers one after the other. Only a response about the pinned customer itself counts. */
 async function lookAtAll(receipt: Receipt, pins: Pins, until: number, services: Services): Promise<VerificationLook> {
   const { appId: appIdHmac } = await services.pseudonymizer();
   const absent: { project: string; pin: number }[] = [];

@@ -62,7 +62,7 @@ export function classify(result: HttpResult, now: number, failingSince: number =
 const unreachableMs = 840_000;
 
 function classifyResult(result: HttpResult, now: number): CallResult {
-  if (result.kind === 'no-answer') {
+  if (result.kind === 'no-response') {
     const { code, mayHaveExecuted } = result;
     if (code === tooLarge) return { outcome: undocumented(code), breaker: close, status: 0 };
     return { outcome: retryLater(code, { mayHaveExecuted, stop: !mayHaveExecuted }), breaker: count, status: 0 };

@@ -91,7 +91,7 @@ describe('access token', () => {
     expect(calls[0]?.headers['Authorization']).toBe(`Basic ${Buffer.from('id:').toString('base64')}`);
   });
 
-  const none = { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } as const;
+  const none = { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true } as const;
   test.each<[string, HttpResult, string, string | undefined]>([
     ['no response', none, 'token-timed-out', undefined],
     ['a 400', response(400, {}), 'token-http-400', 'secret-unusable'],

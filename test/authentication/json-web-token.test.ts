@@ -30,7 +30,7 @@ function signed(
 }
 
 const answer = (keys: unknown, status = 200): HttpResult => ({
-  kind: 'answer',
+  kind: 'response',
   status,
   headers: {},
   body: JSON.stringify({ keys }),
@@ -158,11 +158,11 @@ describe('keys of the issuer', () => {
   });
 
   test.each<[string, HttpResult]>([
-    ['unreachable', { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: false }],
-    ['a redirect', { kind: 'no-answer', code: 'redirected', mayHaveExecuted: true }],
+    ['unreachable', { kind: 'no-response', code: 'timed-out', mayHaveExecuted: false }],
+    ['a redirect', { kind: 'no-response', code: 'redirected', mayHaveExecuted: true }],
     ['an error', answer([rsa.jwk], 500)],
     ['not a key set', answer('x')],
-    ['cut off', { kind: 'answer', status: 200, headers: {}, body: '{"keys":[{"kty":"RS' }],
+    ['cut off', { kind: 'response', status: 200, headers: {}, body: '{"keys":[{"kty":"RS' }],
   ])('%s: 503 with an alarm, one call in ten seconds, and then another try', async (_, result) => {
     const { check, state } = opened(undefined, result);
     const token = await signed(rsa);

@@ -59,7 +59,7 @@ async function runHook({
       SWEEPER_ALIAS: 'erasure-sweeper:live',
       PLATFORM_SECRETS,
     },
-    clientOptions: { ...emulated(endpoint), requestHandler: { requestTimeout: patientTimeouts.answerMs } },
+    clientOptions: { ...emulated(endpoint), requestHandler: { requestTimeout: patientTimeouts.responseMs } },
     wait: async ms => waits.push(ms),
     log: line => lines.push(line),
   });

@@ -54,7 +54,7 @@ describe('receipt store on DynamoDB: failures', () => {
   }
 
   test('missing response: ends the call after at most two attempts', async () => {
-    const { store, server, problems } = await opened(hangs, { ...patient, answerMs: 60 });
+    const { store, server, problems } = await opened(hangs, { ...patient, responseMs: 60 });
     await expect(store.read('receipt-1')).rejects.toThrow(unavailable);
     // Fewer where this machine was too slow to take a call in that time.
     expect(server.operations.length).toBeLessThanOrEqual(2);

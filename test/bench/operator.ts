@@ -132,7 +132,7 @@ const template = JSON.stringify(
       closedAt: '<closed>',
       expiresAt: 1_861_696_734,
     },
-    ...{ hasCallbacks: false, answeredInProgress: false, firstReply: { at: received, as: 'outcome' } },
+    ...{ hasCallbacks: false, repliedInProgress: false, firstReply: { at: received, as: 'outcome' } },
     ...{ claims: 1, unrecordedClaims: 0, unprovenCount: 0, lastResult: 'erased' },
     projects: {
       main: {

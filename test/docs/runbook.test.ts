@@ -131,7 +131,7 @@ test('commands of the runbook: exist, and are of the tool or of AWS', () => {
 function codesInSource(): readonly string[] {
   const sources = globSync('lambda/**/*.ts').map(file => readFileSync(file, 'utf8'));
   const recorded =
-    /\b(?:(?:retryLater|needsReview|unprovenFailure|noAnswer|reviewAttempt|requestReview)\((?:[a-zA-Z.]+, )?|code: )'([a-z0-9-]+)'/g;
+    /\b(?:(?:retryLater|needsReview|unprovenFailure|noResponse|reviewAttempt|requestReview)\((?:[a-zA-Z.]+, )?|code: )'([a-z0-9-]+)'/g;
   const inSource = sources.flatMap(text => [...text.matchAll(recorded)].map(([, code = '']) => code));
   return [...new Set([...inSource, ...Object.keys(alarmFor)])];
 }

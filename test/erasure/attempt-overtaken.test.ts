@@ -145,7 +145,7 @@ describe('receipt refused by an operator', () => {
       if (!isDeletion(url.pathname)) return pass();
       await refuse(harness, receipt);
       pass();
-      return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
+      return { kind: 'no-response', code: 'connection-lost', mayHaveExecuted: true };
     };
     await harness.sweep();
     const closed = await harness.receipt(receipt.id);

@@ -83,7 +83,7 @@ describe('more look-ups than calls in one attempt', () => {
       const answered = pass();
       if (call.method !== 'POST' || lost > 0) return answered;
       lost += 1;
-      return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
+      return { kind: 'no-response', code: 'connection-lost', mayHaveExecuted: true };
     };
     const receipt = await finished(harness, ids(5));
     expect(receipt.state).toBe('erased');
@@ -124,7 +124,7 @@ describe('completed look-ups', () => {
     const harness = harnessWith(hourly);
     harness.addCustomer({ source_id: 'crm-0' });
     harness.intercept = (call, pass) =>
-      call.method === 'POST' ? { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } : pass();
+      call.method === 'POST' ? { kind: 'no-response', code: 'not-connected', mayHaveExecuted: false } : pass();
     const { receipt } = await harness.erase(ids(3));
     expect(Object.keys(await rows(harness))).toEqual(['main']);
     const pinned = await sweptWhile(({ projects }) => projects['main']?.pins === 0, harness, receipt);

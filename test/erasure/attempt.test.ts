@@ -59,7 +59,7 @@ describe('first attempt', () => {
   )('project unreachable (%s, jitter %d): raises an alarm with project and cause within 15 minutes', async (...one) => {
     const [code, jitter] = one;
     const harness = createHarness({ random: () => jitter });
-    harness.intercept = () => ({ kind: 'no-answer', code, mayHaveExecuted: false });
+    harness.intercept = () => ({ kind: 'no-response', code, mayHaveExecuted: false });
     await harness.erase([{ kind: 'customer_id', value: ada }]);
     const raised = () => harness.lines.filter(({ alarm }) => alarm === 'voucherify-unreachable');
     for (let minutes = 1; minutes <= 13; minutes += 1) await harness.sweep(start + minutes * 60_000);
@@ -79,7 +79,7 @@ describe('first attempt', () => {
   test('pending callback: keeps what it and the verification need, and deletes identifiers', async () => {
     const harness = createHarness({ customers: [{ id: ada }] });
     const accepted = await harness.accept(one('customer_id', ada), { attempted: true, hasCallbacks: true });
-    const told = { ...accepted, revision: 2, answeredInProgress: true };
+    const told = { ...accepted, revision: 2, repliedInProgress: true };
     await harness.store.replace(told);
     const { receipt } = await attemptNow(told, harness.services);
     expect(receipt).toMatchObject({ state: 'erased', queue: 'callback', nextAttemptAt: start });

@@ -205,7 +205,7 @@ describe('legal hold that is set while the erasure runs', () => {
   test('between two attempts: a pin of the first is not deleted by the second', async () => {
     const harness = withPerson();
     harness.intercept = (call, pass) =>
-      call.method === 'POST' ? { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } : pass();
+      call.method === 'POST' ? { kind: 'no-response', code: 'not-connected', mayHaveExecuted: false } : pass();
     const { receipt } = await harness.erase(one('customer_id', ada));
     expect(receipt.projects['main']?.pins).toBe(1);
     harness.intercept = undefined;

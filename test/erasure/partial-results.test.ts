@@ -9,7 +9,7 @@ const id = 'receipt-1';
 const identifiers = [...one('source_id', 'crm-1'), ...one('source_id', 'crm-2'), ...one('email', 'ada@example.com')];
 const isLookUpOf = (value: string) => (call: HttpCall) =>
   call.method === 'GET' && `${call.url.pathname}${call.url.search}`.includes(value);
-const tooLarge = { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true } as const;
+const tooLarge = { kind: 'no-response', code: 'too-large', mayHaveExecuted: true } as const;
 
 /** A person with three customers, of which `value` finds one and is refused. */
 function refusing(value: string, result: HttpResult, options: HarnessOptions = {}): Harness {
@@ -63,7 +63,7 @@ describe('refused identity', () => {
     ['429', response(429, {})],
     ['503', response(503, html)],
     ['multiple_requests', response(400, { code: 400, key: 'multiple_requests' })],
-    ['a time-out', { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } as const],
+    ['a time-out', { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true } as const],
   ])('%s: is no refusal, so nothing is deleted before a later attempt', async (_, result) => {
     const harness = refusing('crm-2', result);
     await harness.erase(identifiers);

@@ -36,8 +36,8 @@ const posts = (harness: Harness) => harness.sent.filter(call => call.startsWith(
 describe('deletion with a lost response', () => {
   test.each([
     ['cut off', lost(true)],
-    ['timed out', { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } as const],
-    ['too large', { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true } as const],
+    ['timed out', { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true } as const],
+    ['too large', { kind: 'no-response', code: 'too-large', mayHaveExecuted: true } as const],
     ['a 500', response(500, html)],
     ['a 502 with JSON', response(502, { status: 'DONE' })],
     ['a 200 that proves nothing', response(200, {})],
@@ -80,7 +80,7 @@ describe('deletion that takes longer than an attempt', () => {
       if (call.method !== 'POST') return pass();
       const isCut = call.until - harness.clock.now < neededMs;
       harness.clock.now = isCut ? call.until : harness.clock.now + neededMs;
-      return isCut ? { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } : pass();
+      return isCut ? { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true } : pass();
     };
   }
 

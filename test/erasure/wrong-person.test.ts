@@ -42,7 +42,7 @@ describe('source_id that looks like an id', () => {
       harness.intercept = undefined;
       pass();
       harness.addCustomer({ id: id('B'), source_id: ada });
-      return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true };
+      return { kind: 'no-response', code: 'connection-lost', mayHaveExecuted: true };
     };
     const { receipt } = await harness.erase(one('customer_id', ada));
     await harness.sweepWhenDue(receipt.id);
@@ -88,7 +88,7 @@ describe('customer created after the request', () => {
       harness => (harness.intercept = (call, pass) => (call.method === 'POST' ? response(503, html) : pass())),
     ],
     [
-      'answer',
+      'response',
       harness =>
         (harness.intercept = (call, pass) => (call.method === 'POST' && pass() ? response(503, html) : pass())),
     ],

@@ -46,7 +46,7 @@ describe('callback client', () => {
       response.end('thanks');
     }, certificate);
     const send = createCallbackClient(Date.now, resolvesTo(here), onlyHere);
-    expect(await send(post(named(url, '/callback')))).toMatchObject({ kind: 'answer', status: 200 });
+    expect(await send(post(named(url, '/callback')))).toMatchObject({ kind: 'response', status: 200 });
     const host = `${loopbackName}:${url.port}`;
     expect(seen).toEqual([{ method: 'POST', target: '/callback', authorization: 'Bearer cb-token-1', host }]);
   });
@@ -89,7 +89,7 @@ describe('callback client', () => {
       return [asked === 1 ? here : { address: '127.0.0.2', family: 4 }];
     };
     const send = createCallbackClient(Date.now, rebinding, onlyHere);
-    expect(await send(post(named(url)))).toMatchObject({ kind: 'answer' });
+    expect(await send(post(named(url)))).toMatchObject({ kind: 'response' });
     expect(asked).toBe(1);
     expect(await send(post(named(inside.url)))).toEqual(notConnected);
     expect(asked).toBe(2);
@@ -126,7 +126,7 @@ describe('callback client', () => {
   test('plain http: is possible to 127.0.0.1 only, which only settings of a local run allow', async () => {
     const { url } = await serve((_, response) => response.end());
     const send = createCallbackClient(Date.now);
-    expect(await send(post(url))).toMatchObject({ kind: 'answer', status: 200 });
+    expect(await send(post(url))).toMatchObject({ kind: 'response', status: 200 });
     for (const host of ['localhost', '[::1]', '127.0.0.2']) {
       expect(await send(post(new URL(`http://${host}:${url.port}/`)))).toEqual(notConnected);
     }
@@ -145,7 +145,11 @@ describe('callback response', () => {
     const { url } = await serve((_, response) => {
       response.writeHead(status, { Location: named(other.url).href }).end();
     }, certificate);
-    expect(await sendHere(post(named(url)))).toEqual({ kind: 'no-answer', code: 'redirected', mayHaveExecuted: true });
+    expect(await sendHere(post(named(url)))).toEqual({
+      kind: 'no-response',
+      code: 'redirected',
+      mayHaveExecuted: true,
+    });
     expect(seen).toEqual([]);
   });
 
@@ -162,7 +166,7 @@ describe('callback response', () => {
     }, certificate);
     const answer = await sendHere(post(named(url)));
     expect(answer).toEqual({
-      kind: 'answer',
+      kind: 'response',
       status: 200,
       headers: expect.anything(),
       body: 'x'.repeat(1024),
@@ -175,6 +179,6 @@ describe('callback response', () => {
       await text(request);
       response.end('x'.repeat(1024));
     }, certificate);
-    expect(await sendHere(post(named(url)))).toMatchObject({ kind: 'answer', body: 'x'.repeat(1024) });
+    expect(await sendHere(post(named(url)))).toMatchObject({ kind: 'response', body: 'x'.repeat(1024) });
   });
 });

@@ -20,8 +20,8 @@ import {
 closeServersAfterEach();
 trustCertificate();
 
-function noAnswer(code: string, mayHaveExecuted: boolean) {
-  return { kind: 'no-answer', code, mayHaveExecuted };
+function noResponse(code: string, mayHaveExecuted: boolean) {
+  return { kind: 'no-response', code, mayHaveExecuted };
 }
 
 const send = createHttpClient(Date.now);
@@ -37,7 +37,7 @@ describe('response', () => {
       response.end('{"name":"Zoë 🙂"}');
     });
     expect(await send(get(url))).toEqual({
-      kind: 'answer',
+      kind: 'response',
       status: 429,
       headers: expect.objectContaining({
         'retry-after': '7',
@@ -75,11 +75,11 @@ describe('response', () => {
     const { url } = await serve((request, response) => response.end('x'.repeat(Number(request.url?.slice(1)))));
     const sized = (size: number) => send(get(new URL(String(size), url)));
     expect(await sized(maxResponseBytes)).toMatchObject({
-      kind: 'answer',
+      kind: 'response',
       status: 200,
       body: 'x'.repeat(maxResponseBytes),
     });
-    expect(await sized(maxResponseBytes + 1)).toEqual(noAnswer('too-large', true));
+    expect(await sized(maxResponseBytes + 1)).toEqual(noResponse('too-large', true));
   });
 
   test('endless body: is ended at the maximum size, and its connection is closed', async () => {
@@ -92,7 +92,7 @@ describe('response', () => {
       response.on('drain', flood).on('close', () => hungUp('closed'));
       flood();
     });
-    expect(await send(get(url))).toEqual(noAnswer('too-large', true));
+    expect(await send(get(url))).toEqual(noResponse('too-large', true));
     expect(await closed).toBe('closed');
   });
 
@@ -106,9 +106,9 @@ describe('response', () => {
       });
       const { url } = await serve((_, response) => response.writeHead(status, { Location: other.url.href }).end());
       const call = get(url, { headers: { 'X-App-Token': 'secret-token' } });
-      expect(await send(call)).toEqual(noAnswer('redirected', true));
+      expect(await send(call)).toEqual(noResponse('redirected', true));
       // After a round trip to the other server, an earlier request to it would have arrived.
-      expect(await send(get(other.url))).toMatchObject({ kind: 'answer' });
+      expect(await send(get(other.url))).toMatchObject({ kind: 'response' });
       expect(followed).toBe(1);
     },
   );
@@ -141,14 +141,14 @@ describe('deadline', () => {
     expect(settled).toEqual([]);
     vi.advanceTimersByTime(1);
     await sent;
-    expect(settled).toEqual([noAnswer('timed-out', true)]);
+    expect(settled).toEqual([noResponse('timed-out', true)]);
     await hungUp.promise;
   });
 
   test('missing response: the call ends at the deadline', async () => {
     const { url } = await serve(() => void vi.advanceTimersByTime(50));
     const result = await atStandstill()(get(url, { until: 1050 }));
-    expect(result).toEqual(noAnswer('timed-out', true));
+    expect(result).toEqual(noResponse('timed-out', true));
   });
 
   test.each([0, -1])('expired: no call is made (%i ms left)', async left => {
@@ -158,8 +158,8 @@ describe('deadline', () => {
       response.end();
     });
     const late = createHttpClient(() => 1000);
-    expect(await late(get(url, { until: 1000 + left }))).toEqual(noAnswer('timed-out', false));
-    expect(await send(get(url))).toMatchObject({ kind: 'answer' });
+    expect(await late(get(url, { until: 1000 + left }))).toEqual(noResponse('timed-out', false));
+    expect(await send(get(url))).toMatchObject({ kind: 'response' });
     expect(calls).toBe(1);
   });
 });
@@ -181,7 +181,7 @@ function thenBreaks(bytes: string, how: 'reset' | 'end') {
   });
 }
 
-const cutOff = noAnswer('connection-lost', true);
+const cutOff = noResponse('connection-lost', true);
 
 describe('broken connection', () => {
   test.each([
@@ -201,7 +201,7 @@ describe('broken connection', () => {
 
   test('body without a length: ends with the connection', async () => {
     const { url } = await thenBreaks('HTTP/1.1 404 Not Found\r\n\r\n{}', 'end');
-    expect(await send(post(url))).toMatchObject({ kind: 'answer', status: 404, body: '{}' });
+    expect(await send(post(url))).toMatchObject({ kind: 'response', status: 404, body: '{}' });
   });
 
   test('refused connection: has no effect', async () => {
@@ -216,7 +216,7 @@ describe('broken connection', () => {
       'end',
     );
     expect(await send(post(url, { until: Date.now() + 100 }))).toMatchObject({
-      kind: 'no-answer',
+      kind: 'no-response',
       mayHaveExecuted: true,
     });
   });
@@ -226,7 +226,7 @@ test('unknown host: has its own code, which an operator fixes elsewhere', async 
   const lookup: LookupFunction = (_, __, done) => done(Object.assign(new Error('unknown'), { code: 'ENOTFOUND' }), '');
   const client = createHttpClient(Date.now, { lookup });
   const call = post(new URL('https://voucherify.invalid'));
-  expect(await client(call)).toEqual(noAnswer('name-not-resolved', false));
+  expect(await client(call)).toEqual(noResponse('name-not-resolved', false));
 });
 
 test('every call: names this service and its version', async () => {
@@ -265,7 +265,7 @@ test('result without a response: contains nothing of the call', async () => {
       send(post(url, { body: 'secret-body', ...(url === silent.url && { until: Date.now() + 200 }) })),
     ),
   );
-  expect(results.map(result => result.kind === 'no-answer' && result.code).toSorted()).toEqual([
+  expect(results.map(result => result.kind === 'no-response' && result.code).toSorted()).toEqual([
     ...['connection-lost', 'not-connected', 'redirected', 'timed-out', 'too-large'],
   ]);
   for (const result of results) expect(Object.keys(result).toSorted()).toEqual(['code', 'kind', 'mayHaveExecuted']);
@@ -286,7 +286,7 @@ describe('checked addresses', () => {
     const names: string[] = [];
     const { url } = await serve((request, response) => response.end(request.headers.host), certificate);
     const result = await createHttpClient(Date.now, { lookup: loopbackLookup(names) })(get(named(url)));
-    expect(result).toMatchObject({ kind: 'answer', body: `${loopbackName}:${url.port}` });
+    expect(result).toMatchObject({ kind: 'response', body: `${loopbackName}:${url.port}` });
     expect(names).toEqual([loopbackName]);
   });
 
@@ -326,7 +326,7 @@ describe.each([
     const { url, ports } = await scripted(['answer', 'answer'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
-    expect(await send(repeatable(url))).toMatchObject({ kind: 'answer', body: 'answer 2' });
+    expect(await send(repeatable(url))).toMatchObject({ kind: 'response', body: 'answer 2' });
     expect(ports[1]).toBe(ports[0]);
   });
 
@@ -334,7 +334,7 @@ describe.each([
     const { url, ports } = await scripted(['answer', how, 'answer'], tls);
     const send = createHttpClient(Date.now);
     await send(repeatable(url));
-    expect(await send(repeatable(url))).toMatchObject({ kind: 'answer', status: 200, body: 'answer 3' });
+    expect(await send(repeatable(url))).toMatchObject({ kind: 'response', status: 200, body: 'answer 3' });
     expect(ports).toHaveLength(3);
     expect(ports[2]).not.toBe(ports[0]);
   });
@@ -364,7 +364,7 @@ describe.each([
     await send(repeatable(url));
     const result = send(repeatable(url));
     await close();
-    expect(await result).toMatchObject({ kind: 'no-answer', mayHaveExecuted: true });
+    expect(await result).toMatchObject({ kind: 'no-response', mayHaveExecuted: true });
     expect(ports.length).toBeLessThanOrEqual(2);
   });
 
@@ -374,8 +374,8 @@ describe.each([
     await Promise.all(Array.from({ length: 20 }, () => send(repeatable(url))));
     freeze();
     const thawed = await Promise.all(Array.from({ length: 5 }, () => send(repeatable(url))));
-    expect(thawed.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'answer'));
-    expect(await send(call(url))).toMatchObject({ kind: 'answer' });
+    expect(thawed.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'response'));
+    expect(await send(call(url))).toMatchObject({ kind: 'response' });
   });
 
   test('reset of a new connection: is not retried', async () => {
@@ -394,7 +394,7 @@ test('reused connection with a response that is not HTTP: is not retried', async
     });
   });
   const send = createHttpClient(Date.now);
-  expect(await send(repeatable(url))).toMatchObject({ kind: 'answer' });
+  expect(await send(repeatable(url))).toMatchObject({ kind: 'response' });
   expect(await send(repeatable(url))).toEqual(cutOff);
   expect(calls).toBe(2);
 });
@@ -427,6 +427,6 @@ describe('TLS', () => {
   test('unfinished handshake: times out without effect', async () => {
     const { url } = await serveSockets(() => {}, 'https');
     const short = { ...call(url), until: Date.now() + 60 };
-    expect(await createHttpClient(Date.now)(short)).toEqual(noAnswer('timed-out', false));
+    expect(await createHttpClient(Date.now)(short)).toEqual(noResponse('timed-out', false));
   });
 });

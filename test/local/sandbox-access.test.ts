@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { openSandbox, type SandboxAnswer, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
+import { openSandbox, type SandboxResponse, Unreachable } from '../../infra/local/sandbox/sandbox.ts';
 import { freshSandbox, type Headers, json, KEYS, key, START } from '../support/sandbox.ts';
 
 const fresh = freshSandbox();
 const { call, token } = fresh;
 const get = (headers: Headers, target = '/v1/customers/crm-10042') => call('GET', target, undefined, headers);
 
-function bearerOf(answer: SandboxAnswer): Headers {
+function bearerOf(answer: SandboxResponse): Headers {
   return { authorization: `Bearer ${/"access_token":"(\w+)"/.exec(answer.body)?.[1]}` };
 }
 

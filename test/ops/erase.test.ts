@@ -150,7 +150,7 @@ describe('ops erase --csv', () => {
 
   test('many unclear lines: ten are listed', async () => {
     const manual = await manualHarness();
-    manual.harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
+    manual.harness.intercept = () => ({ kind: 'response', status: 400, headers: {}, body: '{}' });
     const { lines } = await manual.erase('--csv', crowd(manual, 12));
     expect(lines.filter(line => line.endsWith('voucherify-400'))).toHaveLength(10);
     expect(lines).toContain('  and 2 more: see them with --json');
@@ -447,7 +447,7 @@ describe('result of one erasure by hand', () => {
     const { lines } = await eraseOneOf(manual, 'crm-2');
     expect(lines.join()).toContain('stopped by the pause of platform:manual');
     const review = await manualHarness();
-    review.harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
+    review.harness.intercept = () => ({ kind: 'response', status: 400, headers: {}, body: '{}' });
     const undecided = 'needs review: no customer is deleted until an operator decides (voucherify-400)';
     expect((await eraseOneOf(review, 'crm-1')).lines[0]).toBe(undecided);
     expect(await eraseOneOf(review, 'crm-2', true)).toMatchObject({ status: 1, json: { reason: 'voucherify-400' } });

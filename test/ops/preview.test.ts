@@ -131,7 +131,7 @@ describe('preview of a delayed request', () => {
 
   test('Voucherify is down: the code says so, and the delay is kept', async () => {
     const { at, id, harness, shown } = await previewed(crm1);
-    harness.intercept = () => ({ kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false });
+    harness.intercept = () => ({ kind: 'no-response', code: 'not-connected', mayHaveExecuted: false });
     await at.sweep();
     expect(await shown()).toBe('project main: not known (not-connected)');
     expect((await harness.receipt(id)).claims).toBe(0);

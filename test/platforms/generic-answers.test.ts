@@ -209,7 +209,7 @@ function harnessWith(change: object): Harness {
   return createHarness({
     platforms: { sender: { ...section, ...change } },
     secrets: { 'erasure/platform/sender': JSON.stringify({ current }) },
-    change: () => ({ sendCallback: async () => ({ kind: 'answer', status: 200, headers: {}, body: '' }) }),
+    change: () => ({ sendCallback: async () => ({ kind: 'response', status: 200, headers: {}, body: '' }) }),
   });
 }
 

@@ -78,7 +78,7 @@ describe('a callback', () => {
 function keeping(calls: HttpCall[], status = 204): Send {
   return async call => {
     calls.push(call);
-    return { kind: 'answer', status, headers: {}, body: '' };
+    return { kind: 'response', status, headers: {}, body: '' };
   };
 }
 

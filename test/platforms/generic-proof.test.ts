@@ -90,7 +90,7 @@ describe('a token', () => {
   const keys = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'a', alg: 'EdDSA' }] });
   const verify = (header: string) => {
     const platform = openPlatforms({ generic: { authentication } }).get('generic')!;
-    const sendPublic = async () => ({ kind: 'answer', status: 200, headers: {}, body: keys }) as const;
+    const sendPublic = async () => ({ kind: 'response', status: 200, headers: {}, body: keys }) as const;
     // No authentication works with a secret, so none is read.
     const secret = () => Promise.reject(new Error('the secret must not be read'));
     return platform.verify(requestOf(order, { authorization: header }), {

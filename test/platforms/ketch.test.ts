@@ -211,7 +211,7 @@ describe('reply to Ketch', () => {
     const wire = ketchWire(deleteRequest({ callbacks: [callback], identities }));
     const first = await harness.send(wire);
     expect(first).toMatchObject({ status: 200, json: { response: { status: 'in_progress' } } });
-    const review = { state: 'needs-review', reason: 'too-many-matches', answeredInProgress: true };
+    const review = { state: 'needs-review', reason: 'too-many-matches', repliedInProgress: true };
     expect(await harness.receipts()).toMatchObject([review]);
     expect(harness.alarms()).toEqual(['needs-review']);
     expect(harness.deleted()).toEqual([]);
@@ -259,7 +259,7 @@ describe('callback of Ketch', () => {
     expect(status).toBe(isPromised ? 200 : 503);
     expect((await harness.store.readPersonalData(receipt!.id))?.callbacks).toEqual(stored);
     expect(receipt).toMatchObject({ hasCallbacks: isPromised });
-    if (isPromised) expect(receipt).toMatchObject({ answeredInProgress: true });
+    if (isPromised) expect(receipt).toMatchObject({ repliedInProgress: true });
     expect(harness.alarms().filter(alarm => alarm.startsWith('callback'))).toEqual(alarms);
   });
 

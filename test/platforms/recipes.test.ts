@@ -276,7 +276,7 @@ function harnessFor({ config, clock }: RecipeFixture): { harness: Harness; calls
     change: () => ({
       sendCallback: async call => {
         calls.push(call);
-        return { kind: 'answer', status: 200, headers: {}, body: '' };
+        return { kind: 'response', status: 200, headers: {}, body: '' };
       },
     }),
   });

@@ -177,7 +177,7 @@ describe("Sombra's public key", () => {
       change: ({ now }) => ({
         send: async ({ method, headers, until }) => {
           asked.push([method, headers['accept'], until - now()]);
-          return { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: false };
+          return { kind: 'no-response', code: 'timed-out', mayHaveExecuted: false };
         },
       }),
     });

@@ -483,7 +483,7 @@ describe('remaining calls', () => {
 });
 
 describe('consecutive failures', () => {
-  const notConnected = { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const;
+  const notConnected = { kind: 'no-response', code: 'not-connected', mayHaveExecuted: false } as const;
 
   test.each<[string, HttpResult]>([
     ['connection errors', notConnected],
@@ -520,7 +520,9 @@ describe('consecutive failures', () => {
   });
 
   test('response that is too large: shows that the project can be called', () => {
-    expect(observe(four(), { kind: 'no-answer', code: 'too-large', mayHaveExecuted: true })).toEqual(initialRateLimit);
+    expect(observe(four(), { kind: 'no-response', code: 'too-large', mayHaveExecuted: true })).toEqual(
+      initialRateLimit,
+    );
   });
 
   test('429: opens the breaker for its own reason and keeps the count', () => {

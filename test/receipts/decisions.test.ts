@@ -170,7 +170,7 @@ describe('refusal', () => {
   });
 
   test('waiting platform: gets a callback', () => {
-    const next = must(decideRefusal(claimedOnce({ hasCallbacks: true, answeredInProgress: true }), refusal));
+    const next = must(decideRefusal(claimedOnce({ hasCallbacks: true, repliedInProgress: true }), refusal));
     expect(closeAsRefused(next, now + 1e9)).toMatchObject({ state: 'refused', queue: 'callback' });
   });
 

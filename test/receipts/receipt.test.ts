@@ -11,7 +11,7 @@ import {
   isFinal,
   isHeld,
   lookUpHmacs,
-  markAnsweredInProgress,
+  markRepliedInProgress,
   maxCustomersFor,
   outcomeOf,
   type Receipt,
@@ -49,7 +49,7 @@ test.each([
     state: 'open',
     queue: 'erase',
     nextAttemptAt: now + 7,
-    answeredInProgress: false,
+    repliedInProgress: false,
     claims,
     unrecordedClaims: claims,
     unprovenCount: 0,
@@ -252,17 +252,17 @@ describe('facts of a closed receipt', () => {
   });
 });
 
-describe('markAnsweredInProgress', () => {
+describe('markRepliedInProgress', () => {
   const receipt = claimedOnce();
   test('open receipt: is marked once', () => {
-    const next = markAnsweredInProgress(receipt);
-    expect(next).toEqual({ ...receipt, revision: 2, answeredInProgress: true });
-    expect(next && markAnsweredInProgress(next)).toBeUndefined();
-    expect(markAnsweredInProgress({ ...receipt, state: 'needs-review' })).toMatchObject({
+    const next = markRepliedInProgress(receipt);
+    expect(next).toEqual({ ...receipt, revision: 2, repliedInProgress: true });
+    expect(next && markRepliedInProgress(next)).toBeUndefined();
+    expect(markRepliedInProgress({ ...receipt, state: 'needs-review' })).toMatchObject({
       state: 'needs-review',
-      answeredInProgress: true,
+      repliedInProgress: true,
     });
-    for (const state of finals) expect(markAnsweredInProgress({ ...receipt, state })).toBeUndefined();
+    for (const state of finals) expect(markRepliedInProgress({ ...receipt, state })).toBeUndefined();
   });
 });
 

@@ -53,11 +53,11 @@ describe('final result', () => {
   });
 
   test.each([
-    ['no callbacks: is not due', { hasCallbacks: false, answeredInProgress: true }, false, 'verify'],
-    ['final outcome in this reply: is not due', { hasCallbacks: true, answeredInProgress: false }, true, 'verify'],
-    ['no reply yet: is due', { hasCallbacks: true, answeredInProgress: false }, false, 'callback'],
-    ['earlier reply in progress: is due', { hasCallbacks: true, answeredInProgress: true }, false, 'callback'],
-    ['earlier in progress, now final: is due', { hasCallbacks: true, answeredInProgress: true }, true, 'callback'],
+    ['no callbacks: is not due', { hasCallbacks: false, repliedInProgress: true }, false, 'verify'],
+    ['final outcome in this reply: is not due', { hasCallbacks: true, repliedInProgress: false }, true, 'verify'],
+    ['no reply yet: is due', { hasCallbacks: true, repliedInProgress: false }, false, 'callback'],
+    ['earlier reply in progress: is due', { hasCallbacks: true, repliedInProgress: true }, false, 'callback'],
+    ['earlier in progress, now final: is due', { hasCallbacks: true, repliedInProgress: true }, true, 'callback'],
   ] as const)('callback, %s', (_, facts, repliesNow, queue) => {
     const next = mustRecord({ ...pinnedOnce, ...facts }, { main: erased }, { repliesNow });
     expect(next).toMatchObject({ queue, nextAttemptAt: now + (queue === 'verify' ? 60_000 : 1000) });
@@ -218,9 +218,9 @@ describe('unfinished result', () => {
 
   test.each([true, false])('reply sent (%s): is stored', repliesNow => {
     for (const main of [later(), human()]) {
-      expect(mustRecord(pinnedOnce, { main }, { repliesNow }).answeredInProgress).toBe(repliesNow);
-      const before = { ...pinnedOnce, answeredInProgress: true };
-      expect(mustRecord(before, { main }, { repliesNow }).answeredInProgress).toBe(true);
+      expect(mustRecord(pinnedOnce, { main }, { repliesNow }).repliedInProgress).toBe(repliesNow);
+      const before = { ...pinnedOnce, repliedInProgress: true };
+      expect(mustRecord(before, { main }, { repliesNow }).repliedInProgress).toBe(true);
     }
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   isFinal,
-  markAnsweredInProgress,
+  markRepliedInProgress,
   type Receipt,
   recordPins,
   requestReview,
@@ -107,7 +107,7 @@ function taken(world: World, one: Step): Receipt | undefined {
         refused: one.refused,
       });
     case 'answer-open':
-      return markAnsweredInProgress(receipt);
+      return markRepliedInProgress(receipt);
     case 'ask-human':
       return receipt.state === 'open' ? requestReview(receipt, 'identifiers-missing') : undefined;
     case 'retry':

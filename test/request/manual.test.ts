@@ -215,13 +215,13 @@ describe('preview of requests by hand', () => {
     await send({ action: 'preview', requests });
     expect([harness.sent.length, writes()]).toEqual([2, 1]);
     harness.intercept = (call, pass) =>
-      call.url.pathname.endsWith('crm-2') ? { kind: 'answer', status: 400, headers: {}, body: '{}' } : pass();
+      call.url.pathname.endsWith('crm-2') ? { kind: 'response', status: 400, headers: {}, body: '{}' } : pass();
     expect(previewed(await send({ action: 'preview', requests }))).toEqual(unclear('voucherify-400'));
   });
 
   test('refused look-up, and a share that is too small for a look-up: are unclear', async () => {
     const { harness, preview } = manualHarness();
-    harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
+    harness.intercept = () => ({ kind: 'response', status: 400, headers: {}, body: '{}' });
     expect(previewed(await preview('crm-1'))).toEqual(unclear('voucherify-400'));
     const small = { main: { baseUrl: 'https://api.voucherify.io', callsPerMinute: 1, quotaShare: 0.5 } };
     const settings = parseSettings(JSON.stringify({ projects: small, platforms: {} }), 'local');

@@ -48,7 +48,7 @@ const erasure: ErasureRequest = {
 /** A reply that names the outcomes, and records its step. */
 function repliesWith(steps: string[]): ParsedRequest['reply'] {
   return results => {
-    steps.push('answer');
+    steps.push('reply');
     return jsonReply(
       200,
       results.map(({ outcome }) => outcome.kind),
@@ -161,7 +161,7 @@ describe('after authentication', () => {
     const parse = () => ({ ...reading, reply: repliesWith(steps) });
     const { services, calls } = partsFor(recordingPlatform(steps, { parse }));
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '[]' });
-    expect(steps).toEqual(['verify', 'answer']);
+    expect(steps).toEqual(['verify', 'reply']);
     expect(calls()).toEqual([]);
   });
 
@@ -215,7 +215,7 @@ describe('after authentication', () => {
     });
     const services = { ...harness.services, platforms: new Map([['steps', recordingPlatform(steps)]]) };
     expect(await receive(request, services)).toMatchObject({ status: 200, body: '["erased"]' });
-    expect(steps).toEqual(['verify', 'read', 'accept', 'GET', 'pin', 'POST', 'write erased', 'answer']);
+    expect(steps).toEqual(['verify', 'read', 'accept', 'GET', 'pin', 'POST', 'write erased', 'reply']);
     expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 });
@@ -303,16 +303,16 @@ describe('unfinished erasure', () => {
   test('callback: is stored as due before the reply', async () => {
     const harness = downHarness();
     expect(await harness.send(withCallback())).toMatchObject(inProgress);
-    expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: true, hasCallbacks: true });
+    expect(await receiptOf(harness)).toMatchObject({ state: 'open', repliedInProgress: true, hasCallbacks: true });
   });
 
   test('callback not stored: no reply says in progress', async () => {
-    const unwritten = ({ answeredInProgress }: Receipt) =>
-      answeredInProgress ? Promise.reject(storeUnavailable()) : undefined;
+    const unwritten = ({ repliedInProgress }: Receipt) =>
+      repliedInProgress ? Promise.reject(storeUnavailable()) : undefined;
     const failing = changedStore(store => ({ replace: (next, also) => unwritten(next) ?? store.replace(next, also) }));
     const harness = downHarness({ limits: { delaySeconds: 60 }, ...failing });
     expect(await harness.send(withCallback())).toMatchObject(unavailable);
-    expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: false });
+    expect(await receiptOf(harness)).toMatchObject({ state: 'open', repliedInProgress: false });
     expect(harness.alarms()).toEqual(['store-unavailable']);
   });
 
@@ -320,7 +320,7 @@ describe('unfinished erasure', () => {
     let swept: Promise<unknown> | undefined;
     const sweeping = changedStore(store => ({
       replace: async (next, also) => {
-        if (next.answeredInProgress && swept === undefined) {
+        if (next.repliedInProgress && swept === undefined) {
           harness.clock.now += 60_000;
           swept = harness.sweep();
           await swept;
@@ -354,7 +354,7 @@ describe('unfinished erasure', () => {
       })),
     );
     expect(await harness.send(withCallback())).toMatchObject(unavailable);
-    expect(await receiptOf(harness)).toMatchObject({ state: 'open', answeredInProgress: false });
+    expect(await receiptOf(harness)).toMatchObject({ state: 'open', repliedInProgress: false });
     expect(harness.sandbox.deletions()).toHaveLength(1);
   });
 
@@ -408,5 +408,5 @@ test('first attempt of the sweep, time: is after the attempt of the request path
   });
   await harness.send(withCallback());
   const nextAttemptAt = harness.clock.now + 5000 + 7000;
-  expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, answeredInProgress: false }]);
+  expect(stored).toMatchObject([{ nextAttemptAt, claims: 1, unrecordedClaims: 1, repliedInProgress: false }]);
 });

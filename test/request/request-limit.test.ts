@@ -158,7 +158,7 @@ describe('calls reserved while the request is stored', () => {
         store: { ...store, replace: () => Promise.reject(new Error('the store is down')) },
       }),
     });
-    harness.intercept = () => ({ kind: 'answer', status: 400, headers: {}, body: '{}' });
+    harness.intercept = () => ({ kind: 'response', status: 400, headers: {}, body: '{}' });
     const { status } = await harness.send(ketchWire());
     order.push('replied');
     expect(status).toBe(500);

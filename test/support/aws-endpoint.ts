@@ -42,9 +42,9 @@ export async function startAwsEndpoint(first: Answer): Promise<AwsEndpoint> {
 }
 
 /** For what must come, however slow the machine is. */
-export const patient: Timeouts = { connectMs: 240_000, answerMs: 240_000, callMs: 240_000 };
+export const patient: Timeouts = { connectMs: 240_000, responseMs: 240_000, callMs: 240_000 };
 /** For what never comes. */
-export const quick: Timeouts = { connectMs: 60, answerMs: 60, callMs: 150 };
+export const quick: Timeouts = { connectMs: 60, responseMs: 60, callMs: 150 };
 
 /** A client of DynamoDB whose endpoint answers as the script says, and the problems that its user logs. */
 export async function scriptedDynamodb(answer: Answer, timeouts = patient) {

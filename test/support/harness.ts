@@ -222,7 +222,7 @@ export function openHarness(options: HarnessOptions = {}): Harness {
   return harness;
 }
 
-const notConnected = { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false } as const;
+const notConnected = { kind: 'no-response', code: 'not-connected', mayHaveExecuted: false } as const;
 
 /** Without a platform, no limit has an effect but the one on customers per request. */
 function settingsOf(
@@ -330,13 +330,13 @@ export function sandboxResult(sandbox: Sandbox, { method, url, headers, body = '
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   try {
     return {
-      kind: 'answer',
+      kind: 'response',
       ...sandbox.respond({ method, target: `${url.pathname}${url.search}`, headers: lower, body }),
     };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     const code = error.outage === 'hang' ? 'timed-out' : 'connection-lost';
-    return { kind: 'no-answer', code, mayHaveExecuted: true };
+    return { kind: 'no-response', code, mayHaveExecuted: true };
   }
 }
 

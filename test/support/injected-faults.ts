@@ -98,9 +98,9 @@ function answered(fault: CallFault, method: string, pass: () => HttpResult): Htt
   switch (fault) {
     case 'lost':
     case 'lost-after':
-      return { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true };
+      return { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true };
     case 'refused':
-      return { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };
+      return { kind: 'no-response', code: 'not-connected', mayHaveExecuted: false };
     case 'error':
     case 'error-after':
       return response(502, html);

@@ -93,7 +93,7 @@ export function post(url: URL, more: Partial<HttpCall> = {}): HttpCall {
   return { method: 'POST', url, headers, body: '{}', until: Date.now() + 60_000, ...more };
 }
 
-export const notConnected = { kind: 'no-answer', code: 'not-connected', mayHaveExecuted: false };
+export const notConnected = { kind: 'no-response', code: 'not-connected', mayHaveExecuted: false };
 
 export interface Listening {
   readonly url: URL;

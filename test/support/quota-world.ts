@@ -24,10 +24,10 @@ export const quota: Quota = { share: 0.5, limit: 100, periodMs: minute };
 type Headers = Readonly<Record<string, string>>;
 
 export function response(status: number, headers: Headers = {}): HttpResult {
-  return { kind: 'answer', status, headers, body: '' };
+  return { kind: 'response', status, headers, body: '' };
 }
 
-export const noResponse: HttpResult = { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true };
+export const noResponse: HttpResult = { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true };
 
 /** The rate-limit headers of a response; `resetMs` counts from `now`. */
 export function rateHeaders(limit: number, remaining: number, resetMs: number): Headers {

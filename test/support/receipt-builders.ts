@@ -56,7 +56,7 @@ export function receiptOf(facts: Partial<Receipt> = {}, projects: readonly strin
     receivedAt: now,
     submittedAt: now - 1000,
     hasCallbacks: false,
-    answeredInProgress: false,
+    repliedInProgress: false,
     claims: 0,
     unrecordedClaims: 0,
     unprovenCount: 0,

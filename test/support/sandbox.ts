@@ -1,6 +1,6 @@
 import { afterEach, beforeEach } from 'vitest';
 import type { RateLimit } from '../../infra/local/sandbox/context.ts';
-import { openSandbox, type Sandbox, type SandboxAnswer, type SandboxKey } from '../../infra/local/sandbox/sandbox.ts';
+import { openSandbox, type Sandbox, type SandboxKey, type SandboxResponse } from '../../infra/local/sandbox/sandbox.ts';
 import { seededCustomers } from '../../infra/local/sandbox/seeded-customers.ts';
 import { type SandboxServer, serveSandbox } from '../../infra/local/sandbox/server.ts';
 
@@ -29,9 +29,9 @@ export interface FreshSandbox {
   /** Starts over, with another rate limit. */
   open(limit?: RateLimit): void;
   /** Sends a request, with a JSON body if there is one. */
-  call(method: string, target: string, body?: unknown, headers?: Headers): SandboxAnswer;
+  call(method: string, target: string, body?: unknown, headers?: Headers): SandboxResponse;
   /** Requests a bearer token. */
-  token(headers: Headers, body?: string): SandboxAnswer;
+  token(headers: Headers, body?: string): SandboxResponse;
 }
 
 /** A sandbox with the seeded customers, opened before each test of the calling file. */
@@ -91,6 +91,6 @@ export function servedSandbox(): ServedSandbox {
   return served;
 }
 
-export function json(answer: SandboxAnswer): unknown {
+export function json(answer: SandboxResponse): unknown {
   return JSON.parse(answer.body);
 }

@@ -1,19 +1,19 @@
 import type { HttpCall, HttpResult, Send } from '../../lambda/io/http-client.ts';
 import { type CallResult, classify } from '../../lambda/voucherify/responses.ts';
 
-type Response = Extract<HttpResult, { kind: 'answer' }>;
+type Response = Extract<HttpResult, { kind: 'response' }>;
 
 const now = Date.UTC(2026, 10, 24, 12);
 
 /** Returns a response. A string is sent as it is, everything else as JSON. */
 export function response(status: number, body: unknown, headers: Response['headers'] = {}): Response {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return { kind: 'answer', status, headers, body: text };
+  return { kind: 'response', status, headers, body: text };
 }
 
 /** A call whose connection was lost, before or after it was executed. */
 export function lost(mayHaveExecuted: boolean): HttpResult {
-  return { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted };
+  return { kind: 'no-response', code: 'connection-lost', mayHaveExecuted };
 }
 
 /** The outcome of a call with this response. */

@@ -9,7 +9,7 @@ import { hour, response, second } from '../support/quota-world.ts';
 import { scripted } from '../support/voucherify-responses.ts';
 
 const day = 24 * hour;
-const lost = { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true } as const;
+const lost = { kind: 'no-response', code: 'connection-lost', mayHaveExecuted: true } as const;
 
 /** The same harness after a deployment with other settings. */
 function deployedWith(harness: Harness, platforms: Readonly<Record<string, unknown>>): () => Promise<unknown> {

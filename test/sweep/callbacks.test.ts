@@ -21,7 +21,7 @@ function erasureOf({ queue, nextAttemptAt, callbackState, verification, revision
   return erasure;
 }
 
-const lost = { kind: 'no-answer', code: 'connection-lost', mayHaveExecuted: true } as const;
+const lost = { kind: 'no-response', code: 'connection-lost', mayHaveExecuted: true } as const;
 
 /** As many targets, all of the one origin. */
 const many = (count: number) =>
@@ -60,7 +60,7 @@ test('platform with the result in its reply, callbacks: are not called and are d
   addPerson(harness, 'crm-1');
   await harness.send(ketchWire(deleteRequest({ identities: [account('crm-1')], callbacks: targets })));
   const [receipt] = await harness.receipts();
-  expect(receipt).toMatchObject({ state: 'erased', hasCallbacks: true, answeredInProgress: false });
+  expect(receipt).toMatchObject({ state: 'erased', hasCallbacks: true, repliedInProgress: false });
   expect(await harness.services.store.readPersonalData(receipt?.id ?? '')).toBeUndefined();
   await harness.sweep(harness.clock.now + hour);
   expect(calls).toEqual([]);

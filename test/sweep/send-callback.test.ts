@@ -66,7 +66,7 @@ describe('response to a callback', () => {
   test.each(['not-connected', 'timed-out', 'connection-lost', 'redirected', 'too-large'] as const)(
     'missing (%s): means retry',
     async code => {
-      const result = { kind: 'no-answer', code, mayHaveExecuted: code !== 'not-connected' } as const;
+      const result = { kind: 'no-response', code, mayHaveExecuted: code !== 'not-connected' } as const;
       expect((await deliver(result)).delivery).toEqual({ kind: 'retry' });
     },
   );

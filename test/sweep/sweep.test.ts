@@ -307,7 +307,9 @@ describe('end of the sweep', () => {
     harness.intercept = (call, pass) => {
       seen.latest = Math.max(seen.latest, call.until);
       harness.clock.now = Math.min(harness.clock.now + ms, Math.max(call.until, harness.clock.now));
-      return harness.clock.now >= call.until ? { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } : pass();
+      return harness.clock.now >= call.until
+        ? { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true }
+        : pass();
     };
     return seen;
   }

@@ -146,7 +146,7 @@ describe('verification', () => {
     ['404 for another resource', answer(404, { ...notFound, resource_type: 'project' })],
     ['500', answer(500, notFound)],
     ['401', answer(401, notFound)],
-    ['no answer', { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true }],
+    ['no answer', { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true }],
   ])('%s: proves nothing', async (_, result) => {
     const { harness, calls, id, sweepAfter } = await erased();
     harness.intercept = (call: HttpCall, pass) => (call.method === 'GET' ? result : pass());

@@ -88,7 +88,7 @@ describe.each(calls)('%s', (_, call, send) => {
   });
 
   test('no response: is reported, and the secret is not read again', async () => {
-    const lost = { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } as const;
+    const lost = { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true } as const;
     const { client, reads } = clientWith(cached, rotated, lost);
     const result = { kind: 'retry', code: 'timed-out', mayHaveExecuted: true, stop: false };
     expect(await send(client)).toMatchObject({ result, appId: 'app-old' });

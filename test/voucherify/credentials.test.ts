@@ -118,7 +118,7 @@ function tokenHarness() {
       const headers = { ...credentials.headers, Accept: 'application/json' };
       const url = new URL('https://api.voucherify.io/v1/customers/unknown');
       const result = sandboxResult(sandbox, { method: 'GET', url, headers, until: clock.now });
-      return result.kind === 'answer' ? result.status : undefined;
+      return result.kind === 'response' ? result.status : undefined;
     },
   };
   return harness;
@@ -338,7 +338,7 @@ describe('erasures with OAuth', () => {
     harness.intercept = (call, pass) => {
       const result = pass();
       if (!isToken(call)) return response(403, { code: 403 });
-      if (result.kind === 'answer') tokens.push(/"access_token":"(\w+)"/u.exec(result.body)?.[1] ?? '');
+      if (result.kind === 'response') tokens.push(/"access_token":"(\w+)"/u.exec(result.body)?.[1] ?? '');
       return result;
     };
     const { receipt } = await harness.erase(one('source_id', 'crm-1'));

@@ -149,7 +149,7 @@ describe('several identifiers', () => {
     const harness = createHarness({ customers: [{ id: ada, email: 'ada@example.com' }] });
     const unseen = one('customer_id', ada);
     harness.intercept = (call, pass) => {
-      const gone = { kind: 'answer', status: 404, headers: {} } as const;
+      const gone = { kind: 'response', status: 404, headers: {} } as const;
       const notFound = JSON.stringify({ key: 'not_found', resource_type: 'customer' });
       return call.url.pathname.endsWith(ada) ? { ...gone, body: notFound } : pass();
     };
@@ -203,7 +203,7 @@ describe('several identifiers', () => {
     const harness = createHarness({ customers: [{ id: ada, source_id: 'crm-1', email: 'ada@example.com' }] });
     for (const failing of ['/v1/customers/crm-1', '/v1/customers', `/v1/customers/${ada}`]) {
       harness.intercept = (call, pass) =>
-        call.url.pathname === failing ? { kind: 'no-answer', code: 'timed-out', mayHaveExecuted: true } : pass();
+        call.url.pathname === failing ? { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true } : pass();
       expect(await resolved(harness, all)).toMatchObject({ kind: 'retry', code: 'timed-out' });
     }
   });
@@ -461,7 +461,7 @@ describe('e-mail address', () => {
     const harness = createHarness({ customers: [{ id: numbered(1), email }] });
     harness.intercept = (call, pass) => {
       const answer = pass();
-      if (call.url.pathname !== '/v1/customers' || answer.kind !== 'answer') return answer;
+      if (call.url.pathname !== '/v1/customers' || answer.kind !== 'response') return answer;
       const others = [
         { id: numbered(2), email: 'other@example.com' },
         { id: numbered(3), email: null },

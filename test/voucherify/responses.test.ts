@@ -124,8 +124,8 @@ describe('404', () => {
 });
 
 describe('no response', () => {
-  const none = (code: Extract<HttpResult, { kind: 'no-answer' }>['code'], mayHaveExecuted: boolean) =>
-    classify({ kind: 'no-answer', code, mayHaveExecuted }, now);
+  const none = (code: Extract<HttpResult, { kind: 'no-response' }>['code'], mayHaveExecuted: boolean) =>
+    classify({ kind: 'no-response', code, mayHaveExecuted }, now);
 
   test.each([
     ['not-connected', false, true],
@@ -151,7 +151,7 @@ describe('project that does not respond', () => {
   const most = 14 * minute;
 
   test.each([
-    ['connection error', { kind: 'no-answer', code: 'tls-failed', mayHaveExecuted: false } as const],
+    ['connection error', { kind: 'no-response', code: 'tls-failed', mayHaveExecuted: false } as const],
     ['503', response(503, '')],
   ])('%s: raises an alarm once all calls have failed for 14 minutes, and is tried again then', (_, result) => {
     const alarmOf = (failingSince?: number) => {
@@ -373,7 +373,7 @@ describe('look-up', () => {
   });
 
   test('too large: needs review, because a retry cannot succeed', () => {
-    const { outcome: failure } = classify({ kind: 'no-answer', code: 'too-large', mayHaveExecuted: true }, 0);
+    const { outcome: failure } = classify({ kind: 'no-response', code: 'too-large', mayHaveExecuted: true }, 0);
     const review = { kind: 'review', code: 'response-too-large', mayHaveExecuted: false, stop: true };
     expect(parseLookUp(failure)).toEqual(review);
     expect(parsePage(failure)).toEqual(review);

@@ -36,7 +36,7 @@ export function createPage(options: PageOptions): ServePage {
     if (path !== '/' && !path.startsWith('/local/')) return false;
     const port = request.socket.localPort ?? 0;
     const route = `${request.method} ${path}`;
-    if (!isFromThisPage(request, port)) answerJson(response, 403, { message: 'only the page itself may do this' });
+    if (!isFromThisPage(request, port)) replyJson(response, 403, { message: 'only the page itself may do this' });
     else if (route === 'GET /') response.writeHead(200, pageHeaders(html)).end(html);
     else if (route === 'GET /local/events') streamState(state, response);
     else void act(actions.get(route), request, response, `http://127.0.0.1:${port}`);
@@ -119,13 +119,13 @@ async function act(
   response: ServerResponse,
   origin: string,
 ): Promise<void> {
-  if (action === undefined) return answerJson(response, 404, { message: 'no such route' });
+  if (action === undefined) return replyJson(response, 404, { message: 'no such route' });
   try {
     const { status, ...reply } = await action(parseJson(await readText(request))?.value, origin);
-    answerJson(response, status, reply);
+    replyJson(response, status, reply);
   } catch (error) {
     const isTheirs = error instanceof v.ValiError;
-    answerJson(response, isTheirs ? 400 : 500, { message: isTheirs ? 'not understood' : 'it failed' });
+    replyJson(response, isTheirs ? 400 : 500, { message: isTheirs ? 'not understood' : 'it failed' });
   }
 }
 
@@ -138,7 +138,7 @@ async function readText(request: IncomingMessage): Promise<string> {
 }
 
 /** Sends a JSON reply that no cache keeps. */
-export function answerJson(response: ServerResponse, status: number, reply: object): void {
+export function replyJson(response: ServerResponse, status: number, reply: object): void {
   response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
   response.end(JSON.stringify(reply));
 }

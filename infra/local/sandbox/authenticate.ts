@@ -1,7 +1,7 @@
 import type { SQLTagStore } from 'node:sqlite';
 import * as v from 'valibot';
 import type { SandboxContext, SandboxKey } from './context.ts';
-import { badRequest, jsonAnswer, type SandboxAnswer } from './responses.ts';
+import { badRequest, jsonResponse, type SandboxResponse } from './responses.ts';
 
 /** The authenticated caller, and how it authenticated. */
 export interface Caller extends Pick<SandboxKey, 'appId' | 'project'> {
@@ -36,7 +36,7 @@ const SCOPES = ['api', 'customers', 'redemptions', 'publications', 'vouchers', '
  * form-encoded `grant_type` and space-separated `scope`. 400 `missing_parameters`, `invalid_grant_type` or
  * `invalid_scope` otherwise.
  */
-export function grantToken(context: SandboxContext, appId: string, form: string): SandboxAnswer {
+export function grantToken(context: SandboxContext, appId: string, form: string): SandboxResponse {
   const fields = new URLSearchParams(form);
   const grantType = fields.get('grant_type') ?? '';
   const scope = fields.get('scope') ?? '';
@@ -49,16 +49,16 @@ export function grantToken(context: SandboxContext, appId: string, form: string)
   if (!scope.split(' ').every(one => SCOPES.includes(one))) {
     return badRequest('invalid_scope', `Invalid scope: ${scope}`);
   }
-  return tokenAnswer(context, appId, scope);
+  return tokenResponse(context, appId, scope);
 }
 
-function tokenAnswer({ sql, now, random }: SandboxContext, appId: string, scope: string): SandboxAnswer {
+function tokenResponse({ sql, now, random }: SandboxContext, appId: string, scope: string): SandboxResponse {
   const token = `${random()}${random()}`;
   const issued = Math.floor(now() / 1000);
   const expires = issued + LIFE_SECONDS;
   sql.run`DELETE FROM tokens WHERE expires_at <= ${issued}`;
   sql.run`INSERT INTO tokens (token, app_id, expires_at) VALUES (${token}, ${appId}, ${expires})`;
-  return jsonAnswer(200, {
+  return jsonResponse(200, {
     access_token: token,
     client_id: appId,
     expires_at: expires,

@@ -11,13 +11,13 @@ import {
   removeCustomer,
   upsertCustomer,
 } from './database.ts';
-import { badRequest, customerNotFound, jsonAnswer, jsonObjectOf, type SandboxAnswer } from './responses.ts';
+import { badRequest, customerNotFound, jsonObjectOf, jsonResponse, type SandboxResponse } from './responses.ts';
 
 /**
  * Create Customer (Voucherify docs): an upsert by `source_id`. The clock sets the times, not the body. An `id` updates
  * that customer, or is a 404 if it is unknown. 400 `invalid_payload` if the body is not a customer object.
  */
-export function respondToCreate(context: SandboxContext, project: string, body: string): SandboxAnswer {
+export function respondToCreate(context: SandboxContext, project: string, body: string): SandboxResponse {
   const given = v.safeParse(customerSchema, jsonObjectOf(body));
   if (!given.success) {
     return badRequest('invalid_payload', 'Invalid payload', 'the body is not a customer object');
@@ -28,7 +28,7 @@ export function respondToCreate(context: SandboxContext, project: string, body: 
   }
   const stored = upsertCustomer(context, project, customer);
   context.changed(stored);
-  return jsonAnswer(200, customerBody(stored));
+  return jsonResponse(200, customerBody(stored));
 }
 
 function isLive(context: SandboxContext, project: string, id: string): boolean {
@@ -43,13 +43,13 @@ const UNSUPPORTED = ['city', 'name', 'segment_id', 'starting_after', 'created_at
  * List Customers (Voucherify docs). `email` matches exactly and case-sensitively; a blank one lists all customers.
  * `limit` is 1 to 100, default 10; `page` is 1 to 99; `order` only by `created_at`. 400 `invalid_query_params` otherwise.
  */
-export function respondToList(context: SandboxContext, project: string, query: URLSearchParams): SandboxAnswer {
+export function respondToList(context: SandboxContext, project: string, query: URLSearchParams): SandboxResponse {
   const wanted = parseListQuery(query);
   if (typeof wanted === 'string') {
     return badRequest('invalid_query_params', 'Invalid query params', wanted);
   }
   const { page, total } = listCustomers(context.sql, project, wanted);
-  return jsonAnswer(200, {
+  return jsonResponse(200, {
     object: 'list',
     data_ref: 'customers',
     customers: page.map(customerBody),
@@ -89,7 +89,7 @@ export function respondToPermanentDeletion(
   context: SandboxContext,
   project: string,
   idOrSourceId: string,
-): SandboxAnswer {
+): SandboxResponse {
   const customer = findErasable(context.sql, project, idOrSourceId);
   if (customer === undefined) {
     return customerNotFound(idOrSourceId, requestId(context));
@@ -104,7 +104,7 @@ export function respondToPermanentDeletion(
     deletionId,
     at: context.now(),
   });
-  return jsonAnswer(200, deletionBody(customer, deletionId, isoNow(context)));
+  return jsonResponse(200, deletionBody(customer, deletionId, isoNow(context)));
 }
 
 /** `object` is misspelled as in the real API. */
@@ -144,18 +144,18 @@ export function respondToRecords(
   project: string,
   kind: RecordKind,
   query: URLSearchParams,
-): SandboxAnswer {
+): SandboxResponse {
   const { customer: wanted = '', limit = '10', page = '1', ...others } = Object.fromEntries(query);
   if (wanted === '' || Object.keys(others).length > 0 || !/^[1-9]\d?$|^100$/.test(limit) || page !== '1') {
     return badRequest('invalid_query_params', 'Invalid query params', 'the sandbox lists page 1 of one customer only');
   }
   const total = countRecords(context, project, kind, wanted);
-  if (total === undefined && kind === 'redemptions') return jsonAnswer(200, {});
+  if (total === undefined && kind === 'redemptions') return jsonResponse(200, {});
   const rows = Array.from({ length: Math.min(Number(limit), total ?? 0) }, (_, at) => ({
     id: `${kind.slice(0, 1)}_${at}`,
     [owners[kind]]: findCustomer(context.sql, project, wanted)?.id ?? wanted,
   }));
-  return jsonAnswer(200, { object: 'list', data_ref: kind, [kind]: rows, total: total ?? 0 });
+  return jsonResponse(200, { object: 'list', data_ref: kind, [kind]: rows, total: total ?? 0 });
 }
 
 const stayingSchema = v.object({ total: v.number() });
@@ -184,21 +184,21 @@ export function respondToMemberships(
   project: string,
   id: string,
   query: URLSearchParams,
-): SandboxAnswer {
+): SandboxResponse {
   if (query.get('identification_type') !== 'customer_id') {
     return badRequest('invalid_query_params', 'Invalid query params', 'the sandbox knows customer_id only');
   }
   const customer = findCustomer(context.sql, project, id);
   if (customer === undefined) return customerNotFound(id, requestId(context));
   const data = Array.from({ length: customer.profile.memberships ?? 0 }, (_, at) => ({ id: `lmbr_${at}` }));
-  return jsonAnswer(200, { data, cursor: null, object: 'list' });
+  return jsonResponse(200, { data, cursor: null, object: 'list' });
 }
 
 /**
  * List Customer Activity (Voucherify docs), only with `limit`: the first page. It has no total; `has_more` says whether
  * there are further pages.
  */
-export function respondToActivity(customer: StoredCustomer, query: URLSearchParams): SandboxAnswer {
+export function respondToActivity(customer: StoredCustomer, query: URLSearchParams): SandboxResponse {
   const { limit = '10', ...others } = Object.fromEntries(query);
   if (Object.keys(others).length > 0 || !/^[1-9]\d?$|^100$/.test(limit)) {
     return badRequest('invalid_query_params', 'Invalid query params', 'the sandbox lists the first page only');
@@ -210,5 +210,5 @@ export function respondToActivity(customer: StoredCustomer, query: URLSearchPara
   }));
   const has_more = activities > data.length;
   const more = has_more ? { more_starting_after: data.at(-1)?.id } : {};
-  return jsonAnswer(200, { object: 'list', data_ref: 'data', data, has_more, ...more });
+  return jsonResponse(200, { object: 'list', data_ref: 'data', data, has_more, ...more });
 }

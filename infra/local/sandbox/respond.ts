@@ -5,8 +5,8 @@ import { logCall, removeDeleted, transaction } from './database.ts';
 import {
   cycleExhausted,
   htmlError,
-  type SandboxAnswer,
   type SandboxRequest,
+  type SandboxResponse,
   tooManyRequests,
   unauthorized,
   wrongMediaType,
@@ -23,14 +23,14 @@ export function sandboxResponse(
   context: SandboxContext,
   request: SandboxRequest,
   outage: Outage | undefined,
-): SandboxAnswer {
+): SandboxResponse {
   const route = findRoute(request.method, request.target);
   return outage === undefined
     ? respondNormally(context, request, route)
     : respondInOutage(context, request, route, outage);
 }
 
-function respondNormally(context: SandboxContext, request: SandboxRequest, route: SandboxRoute): SandboxAnswer {
+function respondNormally(context: SandboxContext, request: SandboxRequest, route: SandboxRoute): SandboxResponse {
   return transaction(context.sql, () => {
     removeDeleted(context);
     const caller = authenticate(context, request.headers);
@@ -45,7 +45,7 @@ function respondWithinQuota(
   request: SandboxRequest,
   route: SandboxRoute,
   caller: Caller,
-): SandboxAnswer {
+): SandboxResponse {
   const quota = countCall(context, caller.project);
   const answer = quota.allowed ? runEndpoint(context, request, route, caller) : tooManyRequests();
   return { ...answer, headers: { ...answer.headers, ...quota.headers } };
@@ -56,7 +56,7 @@ function runEndpoint(
   request: SandboxRequest,
   route: SandboxRoute,
   caller: Caller,
-): SandboxAnswer {
+): SandboxResponse {
   if (route.kind === 'unknown') {
     return route.refusal;
   }
@@ -64,15 +64,15 @@ function runEndpoint(
   return checkMediaTypes(kind, request) ?? OPERATIONS[kind](context, { caller, id, query, body: request.body });
 }
 
-const outageAnswers = { error: htmlError, quota: cycleExhausted, key: unauthorized };
+const outageResponses = { error: htmlError, quota: cycleExhausted, key: unauthorized };
 
 function respondInOutage(
   context: SandboxContext,
   request: SandboxRequest,
   route: SandboxRoute,
   outage: Outage,
-): SandboxAnswer {
-  const answer = outage === 'down' || outage === 'hang' ? undefined : outageAnswers[outage]();
+): SandboxResponse {
+  const answer = outage === 'down' || outage === 'hang' ? undefined : outageResponses[outage]();
   log(context, request, route, { status: answer?.status ?? 0, project: null });
   if (answer === undefined) {
     throw new Unreachable(outage === 'down' ? 'down' : 'hang');
@@ -122,7 +122,7 @@ function countCall({ sql, limit, now }: SandboxContext, project: string): Quota 
  * Returns 406 if `Accept` excludes JSON, and 415 if the body's type is not the endpoint's: a form for tokens, JSON for all
  * others (Voucherify docs, Errors). A request without a body needs no `Content-Type`.
  */
-function checkMediaTypes(kind: SandboxOperation, request: SandboxRequest): SandboxAnswer | undefined {
+function checkMediaTypes(kind: SandboxOperation, request: SandboxRequest): SandboxResponse | undefined {
   const accepted = typesOf(request.headers['accept'] ?? '*/*');
   if (!accepted.some(type => ['*/*', 'application/*', 'application/json'].includes(type))) {
     return wrongMediaType(406, 'only application/json is available');

@@ -15,10 +15,10 @@ import {
 import {
   badRequest,
   customerNotFound,
-  jsonAnswer,
+  jsonResponse,
   methodNotAllowed,
   routeNotFound,
-  type SandboxAnswer,
+  type SandboxResponse,
   unauthorized,
 } from './responses.ts';
 
@@ -37,7 +37,7 @@ export type SandboxOperation =
 /** The operation of a request with the decoded id of its path (empty if it has none), or a refusal. */
 export type SandboxRoute =
   | { readonly kind: SandboxOperation; readonly id: string; readonly query: URLSearchParams }
-  | { readonly kind: 'unknown'; readonly refusal: SandboxAnswer };
+  | { readonly kind: 'unknown'; readonly refusal: SandboxResponse };
 
 interface Endpoint {
   readonly path: RegExp;
@@ -110,31 +110,32 @@ interface Call {
 }
 
 /** The implementation of each operation. */
-export const OPERATIONS: Readonly<Record<SandboxOperation, (context: SandboxContext, call: Call) => SandboxAnswer>> = {
-  list: (context, { caller, query }) => respondToList(context, caller.project, query),
-  create: (context, { caller, body }) => respondToCreate(context, caller.project, body),
-  get: (context, call) => withCustomer(context, call, customer => jsonAnswer(200, customerBody(customer))),
-  delete: (context, call) => withCustomer(context, call, customer => respondToSoftDelete(context, customer)),
-  'permanent-deletion': (context, { caller, id }) => respondToPermanentDeletion(context, caller.project, id),
-  redemptions: (context, { caller, query }) => respondToRecords(context, caller.project, 'redemptions', query),
-  publications: (context, { caller, query }) => respondToRecords(context, caller.project, 'publications', query),
-  vouchers: (context, { caller, query }) => respondToRecords(context, caller.project, 'vouchers', query),
-  memberships: (context, { caller, id, query }) => respondToMemberships(context, caller.project, id, query),
-  activity: (context, call) => withCustomer(context, call, customer => respondToActivity(customer, call.query)),
-  token: (context, { caller, body }) =>
-    caller.by === 'key' ? grantToken(context, caller.appId, body) : unauthorized(),
-};
+export const OPERATIONS: Readonly<Record<SandboxOperation, (context: SandboxContext, call: Call) => SandboxResponse>> =
+  {
+    list: (context, { caller, query }) => respondToList(context, caller.project, query),
+    create: (context, { caller, body }) => respondToCreate(context, caller.project, body),
+    get: (context, call) => withCustomer(context, call, customer => jsonResponse(200, customerBody(customer))),
+    delete: (context, call) => withCustomer(context, call, customer => respondToSoftDelete(context, customer)),
+    'permanent-deletion': (context, { caller, id }) => respondToPermanentDeletion(context, caller.project, id),
+    redemptions: (context, { caller, query }) => respondToRecords(context, caller.project, 'redemptions', query),
+    publications: (context, { caller, query }) => respondToRecords(context, caller.project, 'publications', query),
+    vouchers: (context, { caller, query }) => respondToRecords(context, caller.project, 'vouchers', query),
+    memberships: (context, { caller, id, query }) => respondToMemberships(context, caller.project, id, query),
+    activity: (context, call) => withCustomer(context, call, customer => respondToActivity(customer, call.query)),
+    token: (context, { caller, body }) =>
+      caller.by === 'key' ? grantToken(context, caller.appId, body) : unauthorized(),
+  };
 
 function withCustomer(
   context: SandboxContext,
   call: Call,
-  work: (customer: StoredCustomer) => SandboxAnswer,
-): SandboxAnswer {
+  work: (customer: StoredCustomer) => SandboxResponse,
+): SandboxResponse {
   const customer = findCustomer(context.sql, call.caller.project, call.id);
   return customer === undefined ? customerNotFound(call.id, requestId(context)) : work(customer);
 }
 
-function respondToSoftDelete(context: SandboxContext, customer: StoredCustomer): SandboxAnswer {
+function respondToSoftDelete(context: SandboxContext, customer: StoredCustomer): SandboxResponse {
   softDeleteCustomer(context.sql, customer.id, isoNow(context));
   return { status: 204, headers: {}, body: '' };
 }

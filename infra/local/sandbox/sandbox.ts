@@ -22,13 +22,13 @@ import {
   upsertCustomer,
 } from './database.ts';
 import { sandboxResponse } from './respond.ts';
-import type { SandboxAnswer, SandboxRequest } from './responses.ts';
+import type { SandboxRequest, SandboxResponse } from './responses.ts';
 
 export type { SandboxKey } from './context.ts';
 export { type Outage, Unreachable } from './context.ts';
 export type { SandboxCustomer, StoredCustomer } from './customer.ts';
 export type { LoggedCall, LoggedDeletion } from './database.ts';
-export type { SandboxAnswer, SandboxRequest } from './responses.ts';
+export type { SandboxRequest, SandboxResponse } from './responses.ts';
 
 export interface SandboxOptions {
   /** SQLite file that keeps customers, logs, tokens and quota across restarts; absent: in memory. */
@@ -55,7 +55,7 @@ export interface Sandbox {
    * Responds to a request to the API.
    * @throws {Unreachable} in an outage `down` or `hang`, when there is no response.
    */
-  respond(request: SandboxRequest): SandboxAnswer;
+  respond(request: SandboxRequest): SandboxResponse;
   /**
    * Creates a customer, or updates the one with this `id` or `source_id`; returns its `cust_…` id.
    * @throws if the project never had a key, or the `id` belongs to another project or to a soft-deleted customer.

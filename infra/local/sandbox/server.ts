@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { customerSchema } from './customer.ts';
-import { jsonAnswer, jsonObjectOf, type SandboxAnswer, type SandboxRequest } from './responses.ts';
+import { jsonObjectOf, jsonResponse, type SandboxRequest, type SandboxResponse } from './responses.ts';
 import { type Sandbox, Unreachable } from './sandbox.ts';
 
 /** A listening sandbox. */
@@ -31,7 +31,7 @@ async function exchange(sandbox: Sandbox, incoming: IncomingMessage, outgoing: S
     send(outgoing, respondToControl(sandbox, request) ?? sandbox.respond(request));
   } catch (error) {
     if (!(error instanceof Unreachable)) {
-      send(outgoing, jsonAnswer(500, { code: 500, message: `the sandbox failed: ${String(error)}` }));
+      send(outgoing, jsonResponse(500, { code: 500, message: `the sandbox failed: ${String(error)}` }));
     } else if (error.outage === 'down') {
       outgoing.destroy();
     }
@@ -48,7 +48,7 @@ async function readRequest(incoming: IncomingMessage): Promise<SandboxRequest> {
   };
 }
 
-function send(outgoing: ServerResponse, answer: SandboxAnswer): void {
+function send(outgoing: ServerResponse, answer: SandboxResponse): void {
   outgoing.writeHead(answer.status, answer.headers);
   outgoing.end(answer.body);
 }
@@ -69,30 +69,30 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-type Action = (sandbox: Sandbox, body: unknown) => SandboxAnswer;
+type Action = (sandbox: Sandbox, body: unknown) => SandboxResponse;
 
 const ROUTES: Readonly<Record<string, Action>> = {
   'POST /sandbox/outage': setOutage,
-  'GET /sandbox/deletions': ({ deletions }) => jsonAnswer(200, deletions().map(withIsoTime)),
-  'GET /sandbox/customers': ({ customers }) => jsonAnswer(200, customers()),
+  'GET /sandbox/deletions': ({ deletions }) => jsonResponse(200, deletions().map(withIsoTime)),
+  'GET /sandbox/customers': ({ customers }) => jsonResponse(200, customers()),
   'POST /sandbox/customers': registerCustomer,
   // The platform's side: it takes every callback.
-  'POST /sandbox/callbacks': () => jsonAnswer(200, {}),
+  'POST /sandbox/callbacks': () => jsonResponse(200, {}),
 };
 
 /**
  * Responds to the control routes, which are not part of Voucherify's API: they need no key, use no quota, are not logged
  * and work during an outage. Returns undefined if the target is not under `/sandbox`; 400 for an invalid body.
  */
-function respondToControl(sandbox: Sandbox, request: SandboxRequest): SandboxAnswer | undefined {
+function respondToControl(sandbox: Sandbox, request: SandboxRequest): SandboxResponse | undefined {
   if (!/^\/sandbox(?:$|[/?])/.test(request.target)) {
     return undefined;
   }
-  if (isFromWebPage(request.headers)) return jsonAnswer(403, { message: 'not for web pages' });
+  if (isFromWebPage(request.headers)) return jsonResponse(403, { message: 'not for web pages' });
   const route = `${request.method} ${request.target}`;
   const action = Object.hasOwn(ROUTES, route) ? ROUTES[route] : undefined;
   return action === undefined
-    ? jsonAnswer(404, { message: 'no such route', routes: Object.keys(ROUTES) })
+    ? jsonResponse(404, { message: 'no such route', routes: Object.keys(ROUTES) })
     : action(sandbox, jsonObjectOf(request.body));
 }
 
@@ -103,31 +103,31 @@ function isFromWebPage({ origin, host = '' }: SandboxRequest['headers']): boolea
 
 const outageSchema = v.object({ mode: v.nullable(v.picklist(['error', 'down', 'hang', 'quota', 'key'])) });
 
-function setOutage(sandbox: Sandbox, body: unknown): SandboxAnswer {
+function setOutage(sandbox: Sandbox, body: unknown): SandboxResponse {
   const wanted = v.safeParse(outageSchema, body);
   if (!wanted.success) {
-    return jsonAnswer(400, {
+    return jsonResponse(400, {
       message: 'the body must be {"mode": "error" | "down" | "hang" | "quota" | "key" | null}',
     });
   }
   sandbox.outage(wanted.output.mode ?? undefined);
-  return jsonAnswer(200, wanted.output);
+  return jsonResponse(200, wanted.output);
 }
 
 const registerSchema = v.object({ project: v.exactOptional(v.string()), ...customerSchema.entries });
 
-function registerCustomer(sandbox: Sandbox, body: unknown): SandboxAnswer {
+function registerCustomer(sandbox: Sandbox, body: unknown): SandboxResponse {
   const wanted = v.safeParse(registerSchema, body);
   if (!wanted.success) {
-    return jsonAnswer(400, {
+    return jsonResponse(400, {
       message: 'the body must be a customer object, with a "project" if it is not the first one',
     });
   }
   const { project = sandbox.projects()[0] ?? '', ...customer } = wanted.output;
   try {
-    return jsonAnswer(200, { id: sandbox.register(customer, project), project });
+    return jsonResponse(200, { id: sandbox.register(customer, project), project });
   } catch (error) {
-    return jsonAnswer(400, { message: String(error) });
+    return jsonResponse(400, { message: String(error) });
   }
 }
 

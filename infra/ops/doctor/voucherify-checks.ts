@@ -19,7 +19,7 @@ export const voucherifyCheck: Check = {
 };
 
 function describeProbe(name: string, probe: Probe, context: CheckContext): readonly CheckResult[] {
-  if (probe.page.kind !== 'page' || probe.response?.kind !== 'answer') return [describeFailure(name, probe, context)];
+  if (probe.page.kind !== 'page' || probe.response?.kind !== 'response') return [describeFailure(name, probe, context)];
   // Voucherify docs, Error object and Customer object: no response names the project.
   const which = 'Voucherify does not return the project: compare the app id with the dashboard (Project settings)';
   return [
@@ -31,14 +31,14 @@ function describeProbe(name: string, probe: Probe, context: CheckContext): reado
 function describeFailure(name: string, probe: Probe, context: CheckContext): CheckResult {
   const { response, page, at } = probe;
   if (context.local !== undefined && response !== undefined) {
-    const what = response.kind === 'answer' ? `HTTP ${response.status}` : `no response (${response.code})`;
+    const what = response.kind === 'response' ? `HTTP ${response.status}` : `no response (${response.code})`;
     return bad(`${name}: ${what}: ${sandboxFix(context.local)}`);
   }
   const secret = secretLabel(projectSecretName(name), context);
   if (response === undefined) return bad(`${name}: not called, because ${secret} contains no valid key: fill it in`);
   const code = page.kind === 'page' ? '' : page.code;
   if (code.startsWith('token-')) return bad(`${name}: no OAuth token (${code}): ${noToken}`);
-  if (response.kind === 'no-answer') return bad(`${name}: no response (${response.code}): ${noConnection}`);
+  if (response.kind === 'no-response') return bad(`${name}: no response (${response.code}): ${noConnection}`);
   const { status } = response;
   const { retryAt, exhausted } = parseRateHeaders(response.headers, at);
   if (status === 429 && !exhausted)
@@ -191,7 +191,7 @@ function describeRunClock(aheadMs: number): CheckResult {
 
 async function readClockOffset({ probes }: CheckContext): Promise<number | undefined> {
   const offs = [...(await probes()).values()].flatMap(({ response, at }) => {
-    const date = response?.kind === 'answer' ? Date.parse(String(response.headers['date'])) : Number.NaN;
+    const date = response?.kind === 'response' ? Date.parse(String(response.headers['date'])) : Number.NaN;
     return Number.isNaN(date) ? [] : [Math.abs(at - date)];
   });
   return offs.length === 0 ? undefined : Math.min(...offs);

@@ -39,7 +39,7 @@ export async function askOnce(
   const until = now() + askLimitMs;
   const result = await send({ ...call, until, maxResponseBytes: maxPageBytes, repeatable: true });
   const url = `${call.method} ${call.url.origin}${call.url.pathname}`;
-  const status = result.kind === 'answer' ? result.status : result.code;
+  const status = result.kind === 'response' ? result.status : result.code;
   return { what: 'ask', url, status, ...judgePage(pull, section, result) };
 }
 
@@ -56,7 +56,7 @@ async function buildCall(pull: OrderPull, context: CallContext) {
 }
 
 function judgePage(pull: OrderPull, section: unknown, result: HttpResult): Omit<Asked, 'what'> {
-  if (result.kind !== 'answer' || result.status !== 200)
+  if (result.kind !== 'response' || result.status !== 200)
     return { fine: false, says: failureText(failedPull(result).code) };
   try {
     const { erase, unreadable, next } = pull.parsePage(result.body);

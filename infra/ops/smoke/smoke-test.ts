@@ -175,7 +175,7 @@ const minSecretLength = 20;
 /** Another service could echo the headers; the secret must not reach a terminal or a file. */
 function withoutEcho(result: HttpResult, sentValues: readonly string[]): HttpResult {
   const secrets = sentValues.flatMap(value => value.split(' ')).filter(part => part.length >= minSecretLength);
-  if (result.kind !== 'answer' || !secrets.some(secret => result.body.includes(secret))) return result;
+  if (result.kind !== 'response' || !secrets.some(secret => result.body.includes(secret))) return result;
   return { ...result, body: '(the reply repeats the request)' };
 }
 

@@ -44,7 +44,7 @@ export function judgeUnauthenticated(
   result: HttpResult,
   { refusedWith }: Pick<SmokeRequest, 'refusedWith'>,
 ): SmokeVerdict {
-  if (result.kind === 'no-answer') return wrong(noResponseText(result.code));
+  if (result.kind === 'no-response') return wrong(noResponseText(result.code));
   const { status, body } = result;
   const isServiceError = v.is(errorSchema, parseJson(body)?.value);
   if (status === refusedWith && isServiceError) return { fine: true, says: 'rejected, as expected' };
@@ -62,7 +62,7 @@ function isFromService(body: string): boolean {
 
 /** Checks the reply to the request with the platform's secret. */
 export function judgeAuthenticated(result: HttpResult, { judge }: Pick<SmokeRequest, 'judge'>): SmokeVerdict {
-  if (result.kind === 'no-answer') return wrong(noResponseText(result.code));
+  if (result.kind === 'no-response') return wrong(noResponseText(result.code));
   const says = judge(result);
   if (says !== undefined) return { fine: true, says };
   return wrong(
@@ -112,26 +112,26 @@ const mostShown = 1000;
 
 /** Formats the result for scripts. */
 export function sentJson({ what, url, ms, fine, says, result }: Sent) {
-  return { what, url: url.href, status: statusOf(result), ms, fine, says, answer: answerOf(result) };
+  return { what, url: url.href, status: statusOf(result), ms, fine, says, reply: replyOf(result) };
 }
 
 /** Formats the result as text. */
 export function sentLines({ what, url, ms, fine, says, result }: Sent): readonly string[] {
-  const answer = answerOf(result);
+  const reply = replyOf(result);
   return [
     `POST ${url.href} ${what}: ${statusOf(result)} in ${ms} ms`,
-    ...(answer === undefined ? [] : [`  ${typeof answer === 'string' ? answer : JSON.stringify(answer)}`]),
+    ...(reply === undefined ? [] : [`  ${typeof reply === 'string' ? reply : JSON.stringify(reply)}`]),
     `  ${toned(fine ? 'good' : 'bad', fine ? '✓' : '✗')} ${says}`,
   ];
 }
 
 function statusOf(result: HttpResult): number | string {
-  return result.kind === 'answer' ? result.status : result.code;
+  return result.kind === 'response' ? result.status : result.code;
 }
 
 /** Returns the reply if it is JSON. Any other text could change the terminal, so it is not printed. */
-function answerOf(result: HttpResult): unknown {
-  if (result.kind !== 'answer' || result.body === '') return undefined;
+function replyOf(result: HttpResult): unknown {
+  if (result.kind !== 'response' || result.body === '') return undefined;
   const json = result.body.length > mostShown ? undefined : parseJson(result.body);
   return json === undefined ? `(${result.body.length} characters, not a reply of this service)` : json.value;
 }

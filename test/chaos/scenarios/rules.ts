@@ -6,7 +6,7 @@ import {
   acceptedAppIdHmac,
   createReceipt,
   isFinal,
-  markAnsweredInProgress,
+  markRepliedInProgress,
   type Receipt,
   recordPins,
   requestReview,
@@ -68,7 +68,7 @@ const someIndices = fc.subarray([0, 1, 2]);
 const steps: readonly fc.Arbitrary<StepChange>[] = [
   fc.constant<StepChange>(['claim', (_, now) => current => claimReceipt(current, now, now + 60_000)]),
   fc.constant<StepChange>(['postpone', (_, now) => current => postponeReceipt(current, now, now + 300_000)]),
-  fc.constant<StepChange>(['mark as answered in progress', () => markAnsweredInProgress]),
+  fc.constant<StepChange>(['mark as answered in progress', () => markRepliedInProgress]),
   fc.constant<StepChange>(['decide to retry', (_, now) => current => decideRetry(current, decision('retry', now))]),
   fc.subarray(projects, { minLength: 1 }).map((some): StepChange => {
     const sameProject = Object.fromEntries(some.map(project => [project, 'hmac-of-the-new-app-id']));

@@ -192,14 +192,14 @@ export const defects: readonly Defect[] = [
   {
     name: 'a callback is attempted only once',
     file: 'lambda/receipts/closing.ts',
-    is: 'if (now < until && !answered) {',
+    is: 'if (now < until && !isDone) {',
     becomes: 'if (targets < 0) {',
   },
   {
     name: 'a callback depends on which worker closes the receipt',
     file: 'lambda/receipts/closing.ts',
-    is: 'receipt.hasCallbacks && (receipt.answeredInProgress || !answered)',
-    becomes: 'receipt.hasCallbacks && !answered && !receipt.answeredInProgress',
+    is: 'receipt.hasCallbacks && (receipt.repliedInProgress || !replied)',
+    becomes: 'receipt.hasCallbacks && !replied && !receipt.repliedInProgress',
   },
   {
     name: 'a closed receipt is not signed',

@@ -8,7 +8,7 @@ import type { ChooseFault, Port } from './faults.ts';
 import type { Random } from './random.ts';
 
 /** The response to a call, or the reason that there is none. */
-export type Served = Extract<HttpResult, { kind: 'answer' }> | 'cut' | 'silent';
+export type Served = Extract<HttpResult, { kind: 'response' }> | 'cut' | 'silent';
 
 export interface Stores {
   readonly store: ReceiptStore;

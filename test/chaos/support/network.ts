@@ -77,7 +77,7 @@ async function receiveResponse(
 
 /** Like the real client, it reads a response up to the limit of its call. */
 function withinLimit(call: HttpCall, result: HttpResult): HttpResult {
-  if (result.kind !== 'answer') return result;
+  if (result.kind !== 'response') return result;
   const isTooLarge = Buffer.byteLength(result.body) > (call.maxResponseBytes ?? maxResponseBytes);
   return isTooLarge ? noResponse('too-large', true) : result;
 }
@@ -108,11 +108,11 @@ function responseFor(fault: Fault, served: Served | undefined, { random }: Envir
 }
 
 function answer(status: number, body: string, headers: Readonly<Record<string, string>> = {}): HttpResult {
-  return { kind: 'answer', status, headers, body };
+  return { kind: 'response', status, headers, body };
 }
 
-type Lost = Extract<HttpResult, { kind: 'no-answer' }>;
+type Lost = Extract<HttpResult, { kind: 'no-response' }>;
 
 function noResponse(code: Lost['code'], mayHaveExecuted: boolean): HttpResult {
-  return { kind: 'no-answer', code, mayHaveExecuted };
+  return { kind: 'no-response', code, mayHaveExecuted };
 }

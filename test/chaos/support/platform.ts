@@ -153,7 +153,7 @@ export function newReceiver(truth: Truth): Receiver {
   };
   const arrives = (call: HttpCall): Served => {
     if (!isDown) record(call);
-    return { kind: 'answer', status: isDown ? 503 : 200, headers: {}, body: '{}' };
+    return { kind: 'response', status: isDown ? 503 : 200, headers: {}, body: '{}' };
   };
   return {
     port: { arrives },

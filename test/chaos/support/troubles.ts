@@ -54,7 +54,7 @@ function responseIn(trouble: Trouble, { method }: HttpCall, respond: () => Serve
 }
 
 function answer(status: number, body: object): Served {
-  return { kind: 'answer', status, headers: {}, body: JSON.stringify(body) };
+  return { kind: 'response', status, headers: {}, body: JSON.stringify(body) };
 }
 
 /** Adds metadata of this many bytes to what a look-up found. */

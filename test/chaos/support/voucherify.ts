@@ -139,7 +139,7 @@ function isDone(sandbox: Sandbox, request: SandboxRequest): boolean {
 
 function respond(sandbox: Sandbox, call: HttpCall): Served {
   const result = sandboxResult(sandbox, call);
-  if (result.kind === 'answer') return result;
+  if (result.kind === 'response') return result;
   return result.code === 'timed-out' ? 'silent' : 'cut';
 }
 

@@ -33,7 +33,7 @@ export async function inWorld<T>(options: HarnessOptions, run: (world: Harness) 
     ...rest,
     secrets: { ...secrets, ...others },
     change: adapters => ({
-      sendCallback: async () => ({ kind: 'answer', status: 200, headers: {}, body: '' }),
+      sendCallback: async () => ({ kind: 'response', status: 200, headers: {}, body: '' }),
       ...change?.(adapters),
     }),
   });

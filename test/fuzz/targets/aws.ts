@@ -49,7 +49,7 @@ const secretTexts: Readonly<Record<string, string>> = {
   'arn:main': JSON.stringify({ appId: 'app-main', appToken: 'token-main' }),
   'arn:pepper': 'pepper-of-the-tests-with-more-than-43-characters',
 };
-const timeouts = { connectMs: 5000, answerMs: 5000, callMs: 20_000 };
+const timeouts = { connectMs: 5000, responseMs: 5000, callMs: 20_000 };
 
 let shared: Promise<AwsEndpoint> | undefined;
 
@@ -94,7 +94,7 @@ async function openAwsWorld(script: (call: AwsCall) => AwsAnswer | undefined): P
       exchanges.push({ operation: `Voucherify ${call.method}`, sent: call.url.pathname, status: 200 });
       return sandboxResult(sandbox, call);
     },
-    sendCallback: async () => ({ kind: 'answer', status: 200, headers: {}, body: '' }),
+    sendCallback: async () => ({ kind: 'response', status: 200, headers: {}, body: '' }),
     wait: async () => undefined,
   });
   const deleted = () => sandbox.deletions().map(({ customerId }) => customerId);

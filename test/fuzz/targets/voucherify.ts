@@ -169,8 +169,9 @@ function answered(
   pass: () => HttpResult,
 ): HttpResult {
   const own = effect ? pass() : undefined;
-  if (lost !== 'no') return { kind: 'no-answer', code: lost, mayHaveExecuted: effect || lost === 'timed-out' };
-  const text = own?.kind === 'answer' ? own.body : JSON.stringify({ ...done, related_object_id: id, status: 'FAILED' });
+  if (lost !== 'no') return { kind: 'no-response', code: lost, mayHaveExecuted: effect || lost === 'timed-out' };
+  const text =
+    own?.kind === 'response' ? own.body : JSON.stringify({ ...done, related_object_id: id, status: 'FAILED' });
   return response(status, bodies[body]?.(id, text) ?? '', headers[name] ?? {});
 }
 

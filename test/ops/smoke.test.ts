@@ -199,7 +199,7 @@ describe('try on a local run', () => {
     expect(lines).toEqual([]);
     expect(json).toEqual([
       expect.objectContaining({ what: 'with a wrong secret', status: 401, fine: true }),
-      expect.objectContaining({ url: `${url}/webhooks/generic`, status: 200, answer: { status: 'test', final: true } }),
+      expect.objectContaining({ url: `${url}/webhooks/generic`, status: 200, reply: { status: 'test', final: true } }),
     ]);
   });
 
