@@ -153,7 +153,7 @@ interface GatewayReply {
 }
 
 function setResponse(api: RestApi, type: ResponseType, { message, statusCode, retry = false }: GatewayReply): void {
-  api.addGatewayResponse(`Response-${type.responseType}`, {
+  api.addGatewayResponse(`Answer-${type.responseType}`, {
     type,
     ...(statusCode === undefined ? {} : { statusCode }),
     ...(retry ? { responseHeaders: { 'Retry-After': `'${retryAfterSeconds}'` } } : {}),

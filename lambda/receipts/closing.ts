@@ -146,6 +146,9 @@ const presentMs = hour;
 /** If a customer cannot be looked up for this time, the verification ends without a result. */
 const unavailableMs = day;
 
+/** The delay after a look that was not sent is that after this number of tries, four minutes: it does not grow as for Voucherify. */
+const unsentTries = 2;
+
 /** Pins of customers that are still present are kept for this time, in milliseconds, so that they can be deleted again. */
 const keptPinsMs = 30 * day;
 
@@ -207,7 +210,7 @@ export interface VerificationLook {
   readonly isShown: boolean;
   /** Whether a customer can never be looked at, because its pin is lost. */
   readonly isLost: boolean;
-  /** Whether a call was not sent because this service could not reserve it or had no time left. */
+  /** Whether calls were not sent because this service could not reserve them or had no time left, and no other look failed. */
   readonly isUnsent: boolean;
 }
 
@@ -217,14 +220,13 @@ export interface VerificationLook {
  */
 export function recordLook(receipt: Receipt, look: VerificationLook, now: number, random: number): Receipt {
   const { tries = 0, absent = [] } = receipt.verification ?? {};
-  const verification = { tries: tries + 1, absent: [...absent, ...look.absent] };
+  const verification = { tries: look.isUnsent ? tries : tries + 1, absent: [...absent, ...look.absent] };
   const since = deletedAt(receipt) ?? now;
   const isLeft = unverifiedPins({ ...receipt, verification }).size > 0;
   const result = isLeft ? resultOf(look, now - since) : 'absent';
   if (result !== undefined)
     return withSchedule({ ...receipt, verification: { ...verification, result, at: now } }, now);
-  // The delays grow for Voucherify; a call that was not sent is repeated soon.
-  const lookAt = nextLookAt(since, look.isUnsent ? 0 : tries, now, random);
+  const lookAt = nextLookAt(since, look.isUnsent ? unsentTries : tries, now, random);
   return withSchedule({ ...receipt, verification: { ...verification, lookAt } }, now);
 }
 

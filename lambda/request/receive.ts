@@ -142,7 +142,8 @@ const batchSize = 25;
 
 /**
  * Stores and attempts what a message asks for, and returns the results. After a failure, the sweep processes what is already
- * stored. A test message has no results.
+ * stored. A test message has no results. A withdrawal of a request that this platform never sent has none and raises an alarm.
+ * Throws `not-found` if a message has nothing else.
  */
 async function processParsed(
   parsed: ParsedRequest,
@@ -151,8 +152,19 @@ async function processParsed(
 ): Promise<readonly ErasureResult[]> {
   if ('status' in parsed) return [await readStatus(parsed.status, caller, services)];
   if (!('erase' in parsed)) return [];
-  const results = await processErasures(parsed.erase, caller, services);
-  return [...results, ...(await withdrawAll(parsed.withdraw ?? [], caller.platformName, services))];
+  const { platformName: platform } = caller;
+  const { erase, withdraw: withdrawals = [] } = parsed;
+  // Erasures first: a message may withdraw what it requests.
+  const results = [...(await processErasures(erase, caller, services))];
+  for (const id of withdrawals) {
+    const receipt = await withdraw(id, platform, services);
+    if (receipt !== undefined) results.push(resultOf(id.reference, receipt, outcomeOf(receipt, services.now())));
+  }
+  const rule = 'withdrawal: no such request';
+  if (withdrawals.length > 0 && results.length === 0) throw new Failure('not-found', rule);
+  const isUnknown = results.length < erase.length + withdrawals.length;
+  if (isUnknown) services.log({ event: 'alarm', alarm: 'request-rejected', platform, rule });
+  return results;
 }
 
 /** Stores and attempts each erasure of a verified caller, in batches of {@link batchSize}, and returns the results. */
@@ -166,26 +178,6 @@ export async function processErasures(
   while (left.length > 0) {
     const batch = left.splice(0, batchSize);
     results.push(...(await Promise.all(batch.map(erasure => processErasure({ ...caller, erasure }, services)))));
-  }
-  return results;
-}
-
-/**
- * Withdraws erasures, after those of the same message are stored. One that this platform never requested raises an alarm and
- * has no result. Throws `not-found` if that leaves no result.
- */
-async function withdrawAll(
-  ids: NonNullable<Extract<ParsedRequest, { erase: unknown }>['withdraw']>,
-  platform: string,
-  services: Services,
-): Promise<readonly ErasureResult[]> {
-  const results: ErasureResult[] = [];
-  for (const id of ids) {
-    const receipt = await withdraw(id, platform, services);
-    const rule = 'withdrawal: no such request';
-    if (receipt !== undefined) results.push(resultOf(id.reference, receipt, outcomeOf(receipt, services.now())));
-    else if (ids.length === 1) throw new Failure('not-found', rule);
-    else services.log({ event: 'alarm', alarm: 'request-rejected', platform, rule });
   }
   return results;
 }

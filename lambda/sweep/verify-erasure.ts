@@ -95,26 +95,29 @@ const unsentCodes: readonly string[] = ['rate-limit-unavailable', 'out-of-time']
 async function lookAtAll(receipt: Receipt, pins: Pins, until: number, services: Services): Promise<VerificationLook> {
   const { appId: appIdHmac } = await services.pseudonymizer();
   const absent: { project: string; pin: number }[] = [];
-  let isShown = false;
-  let isLost = false;
-  let isUnsent = false;
+  /** What was found instead, for each customer that was not found to be absent. */
+  const codes: string[] = [];
   for (const [project, indexes] of unverifiedPins(receipt)) {
     const voucherify = services.projects.get(project)?.client(receipt, false);
     voucherify?.expectCalls({ calls: indexes.length });
     for (const index of indexes) {
       const pin = pins[project]?.[index];
-      isLost ||= pin === undefined;
+      if (pin === undefined) codes.push('pin-missing');
+      else if (voucherify === undefined) codes.push('not-in-settings');
       if (pin === undefined || voucherify === undefined) continue;
       const task = { voucherify, appIdHmac, acceptedAppIdHmac: acceptedAppIdHmac(receipt, project), until };
       const look = await lookAt(pin, task);
       if (look === 'absent') absent.push({ project, pin: index });
-      isShown ||= look === 'shown';
-      if (typeof look !== 'object') continue;
-      isUnsent ||= unsentCodes.includes(look.code);
-      if (look.stop) break;
+      else codes.push(typeof look === 'object' ? look.code : look);
+      if (typeof look === 'object' && look.stop) break;
     }
   }
-  return { absent, isShown, isLost, isUnsent };
+  return {
+    absent,
+    isShown: codes.includes('shown'),
+    isLost: codes.includes('pin-missing'),
+    isUnsent: codes.every(code => unsentCodes.includes(code)),
+  };
 }
 
 /** Returns the pins of customers that are still present, so that an operator can have them deleted again. */

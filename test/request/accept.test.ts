@@ -374,18 +374,6 @@ describe('request of a platform', () => {
     expect(waits).toEqual([]);
   });
 
-  test('withdrawal of unknown requests: one is refused, and several raise an alarm each', async () => {
-    const ids = ['a', 'b'].map(reference => ({ scope: '', reference }));
-    const withdrawing = (count: number) =>
-      platformWith({ parse: parsing({ erase: [], withdraw: ids.slice(0, count) }) });
-    const rule = 'withdrawal: no such request';
-    expect(await receive(wire, withdrawing(1).services).catch(String)).toContain(rule);
-    const { lines, services } = withdrawing(2);
-    await receive(wire, services);
-    const alarm = { event: 'alarm', alarm: 'request-rejected', platform: 'shop', rule };
-    expect(lines).toEqual([alarm, alarm]);
-  });
-
   test('wrong path or method: the reply says which rule', async () => {
     const { services } = platformWith({ hasStatusRoute: true, hasWithdrawalRoute: true });
     const thrown = (change: Partial<HttpRequest>) => receive({ ...wire, ...change }, services).catch(String);

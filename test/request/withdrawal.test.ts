@@ -192,6 +192,30 @@ describe.each(ways)('withdrawal by %s', (_, message) => {
   });
 });
 
+describe('a list of orders', () => {
+  const list = { ...platform, each: '/orders' };
+  const sendList = async (...orders: object[]) => {
+    const harness = harnessWith({ platforms: { osano: list } });
+    const { status } = await harness.send(post({ orders }));
+    return { status, alarms: harness.alarms(), receipts: (await harness.receipts()).length };
+  };
+  const erasure = { type: 'erasure', id: 'r-1', customer: 'crm-1' };
+  const unknown = ['r-8', 'r-9'].map(id => ({ type: 'cancel', id }));
+  const alarms = ['request-rejected'];
+
+  test.each([1, 2])('only withdrawals of %i unknown requests: 404 and an alarm', async count => {
+    expect(await sendList(...unknown.slice(0, count))).toEqual({ status: 404, alarms, receipts: 0 });
+  });
+
+  test.each([1, 2])(
+    'an erasure and withdrawals of %i unknown requests: the erasure is acknowledged, and an alarm',
+    async count => {
+      const sent = [erasure, ...unknown.slice(0, count)];
+      expect(await sendList(...sent)).toEqual({ status: 202, alarms, receipts: 1 });
+    },
+  );
+});
+
 describe('who may withdraw', () => {
   test('another platform with its own secret: finds no such request, and the erasure continues', async () => {
     const harness = harnessWith();

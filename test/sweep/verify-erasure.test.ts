@@ -4,6 +4,7 @@ import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
 import { evidenceFrom } from '../../lambda/receipts/evidence.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { decideEraseAgain, decideRetry } from '../../lambda/receipts/transitions.ts';
+import type { Adapters } from '../../lambda/services.ts';
 import { harnessWithCallbacks, sweepUntil } from '../support/callback-harness.ts';
 import {
   ada,
@@ -107,35 +108,65 @@ describe('verification', () => {
     expect(open.harness.alarms()).not.toContain('erased-person-still-present');
   });
 
-  test('a reservation fails after a long outage: looked at again within a minute, not an hour', async () => {
+  /** A receipt after an outage of hours; its next look cannot reserve its call, because the response of the store is lost. */
+  async function unsentAfterOutage(ms: number) {
     let isLost = false;
-    const lostAnswer: HarnessOptions = {
-      random: () => 1 - 2 ** -53,
-      change: ({ control }) => ({
-        control: {
-          ...control,
-          advance: async (...write) => {
-            const result = await control.advance(...write);
-            if (isLost) throw new Error('the response is lost');
-            return result;
-          },
+    const advance = ({ control }: Adapters) => ({
+      control: {
+        ...control,
+        advance: async (...write: Parameters<typeof control.advance>) => {
+          const result = await control.advance(...write);
+          if (isLost) throw new Error('the response is lost');
+          return result;
         },
-      }),
-    };
-    const { harness, calls, id, closedAt } = await erased(lostAnswer);
+      },
+    });
+    const open = await erased({ random: () => 1 - 2 ** -53, shownMs: day, change: advance });
+    const { harness, calls, closedAt, id } = open;
     harness.sandbox.outage('error');
-    while (harness.clock.now < closedAt + 6 * hour) await harness.sweepWhenDue(id);
+    while (harness.clock.now < closedAt + ms) await harness.sweepWhenDue(id);
     harness.sandbox.outage(undefined);
     const sent = calls().length;
     isLost = true;
     await harness.sweepWhenDue(id);
     expect(calls()).toHaveLength(sent);
     isLost = false;
-    const { nextAttemptAt, verification } = await harness.receipt(id);
-    expect(verification).toMatchObject({ absent: [] });
-    expect(nextAttemptAt).toBeLessThanOrEqual(harness.clock.now + minute);
+    const { nextAttemptAt = 0 } = await harness.receipt(id);
+    return { ...open, delay: nextAttemptAt - harness.clock.now };
+  }
+
+  test('a call that could not be reserved, after a long outage: repeated within four minutes, not after an hour', async () => {
+    const { harness, id, delay } = await unsentAfterOutage(6 * hour);
+    expect(delay).toBe(4 * minute);
     await harness.sweepWhenDue(id);
-    expect(await verificationOf(harness, id)).toMatchObject({ result: 'absent' });
+    expect(await verificationOf(harness, id)).toMatchObject({ result: 'stillPresent' });
+  });
+
+  test('a call that could not be reserved: is no try, so the delay after the next one is as if it had been sent', async () => {
+    const { harness, id } = await unsentAfterOutage(4 * minute);
+    await harness.sweepWhenDue(id);
+    const { nextAttemptAt = 0 } = await harness.receipt(id);
+    expect(nextAttemptAt - harness.clock.now).toBe(8 * minute);
+  });
+
+  test('a call without a response uses up the time of the next one: the delay grows, as Voucherify caused it', async () => {
+    const harness = createHarness({ platforms: {}, customers: [], random: () => 1 - 2 ** -53 });
+    harness.addCustomer({ id: ada, source_id: 'crm-1', email: 'ada@example.com' });
+    harness.addCustomer({ id: ben, source_id: 'crm-2', email: 'ada@example.com' });
+    const { receipt } = await harness.erase(one('email', 'ada@example.com'));
+    harness.intercept = (call, pass) => {
+      if (call.method !== 'GET') return pass();
+      harness.clock.now = call.until;
+      return { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true };
+    };
+    const delays = [];
+    for (let looks = 0; looks < 4; looks += 1) {
+      const sent = harness.sent.length;
+      await harness.sweepWhenDue(receipt.id);
+      expect(harness.sent).toHaveLength(sent + 1);
+      delays.push(((await harness.receipt(receipt.id)).nextAttemptAt ?? 0) - harness.clock.now);
+    }
+    expect(delays).toEqual([1, 2, 4, 8].map(minutes => minutes * minute));
   });
 
   const notFound = { key: 'not_found', resource_type: 'customer', code: 404 };
@@ -146,7 +177,7 @@ describe('verification', () => {
     ['404 for another resource', answer(404, { ...notFound, resource_type: 'project' })],
     ['500', answer(500, notFound)],
     ['401', answer(401, notFound)],
-    ['no answer', { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true }],
+    ['no response', { kind: 'no-response', code: 'timed-out', mayHaveExecuted: true }],
   ])('%s: proves nothing', async (_, result) => {
     const { harness, calls, id, sweepAfter } = await erased();
     harness.intercept = (call: HttpCall, pass) => (call.method === 'GET' ? result : pass());
