@@ -22,7 +22,7 @@ export const alarmTexts = {
   'platform-out-of-sync':
     'A person may not be erased or not informed: a platform has another state than this service and must be contacted.',
   'evidence-unsigned':
-    'The shop cannot prove an erasure to third parties: a closed receipt has been unsigned for an hour.',
+    'The shop cannot prove an erasure to third parties: evidence has waited for its signature for an hour.',
   'erased-person-still-present':
     'A person was reported as erased and is still in Voucherify: it returns them an hour after their deletion.',
   'erased-person-reappeared':

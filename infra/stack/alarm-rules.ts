@@ -33,7 +33,7 @@ interface EventSources {
 }
 
 /**
- * Returns the rule of every alarm. A single failed or throttled sweep has no alarm: if it matters, `sweep-stopped`
+ * Returns the rules of all alarms but those that {@link SimpleAlarmName} excludes. A single failed or throttled sweep has no alarm: if it matters, `sweep-stopped`
  * starts. A 5xx reply has none either: for a platform without callbacks, 503 is the normal way to request a retry.
  */
 export function alarmRules(
@@ -154,7 +154,7 @@ interface EvaluationWindow {
 
 const fiveMinutes: EvaluationWindow = { period: Duration.minutes(1), evaluationPeriods: 5 };
 
-/** While Voucherify rejects everything, it is probed once an hour: the alarm lasts from one probe to the next. */
+/** A used-up quota is probed once an hour: the alarm lasts from one probe to the next. */
 const withinAnHour: EvaluationWindow = { period: Duration.minutes(5), evaluationPeriods: 13 };
 
 /**
@@ -184,8 +184,8 @@ function missingFor(metric: Metric): AlarmRule {
 }
 
 /**
- * Starts when a percentage of the deadline has passed. A sweep publishes the largest age of the receipts that it
- * processed and of the oldest one that the previous sweep knew. Without a sweep, ages are unknown and the alarm keeps its
+ * Starts when a percentage of the deadline has passed. A sweep publishes the largest share of the deadline that the
+ * receipts it processed have used, or the one that the previous sweep knew. Without a sweep, it is unknown and the alarm keeps its
  * state; missing sweeps have their own alarm.
  */
 function deadlineAbove(deadline: Metric, percent: number): AlarmRule {

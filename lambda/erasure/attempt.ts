@@ -84,7 +84,7 @@ export async function attempt(work: AttemptRequest, services: Services): Promise
   const { receipt: updated, done } = await updateReceipt(
     store,
     receipt,
-    // A try after a conflict may be much later: the end of an erasure is never earlier than the write that states it begins.
+    // A retry after a conflict may be much later: the time is read again, so that no end is before the write that states it.
     before => recordAttempt(before, { ...recording, now: now() }),
     next => ({ ...deleteUnneeded(next, work.personalData), lookUps: lookUpsOf(next, recording) }),
   );

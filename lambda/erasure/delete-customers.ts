@@ -1,7 +1,7 @@
 import type { Deletion } from '../domain/erasure.ts';
 import type { Alarm } from '../domain/failure.ts';
 import type { Pin } from '../receipts/store.ts';
-import type { VoucherifyClient, VoucherifyReply } from '../voucherify/client.ts';
+import type { VoucherifyClient, VoucherifyResponse } from '../voucherify/client.ts';
 import type { DeletionResult } from '../voucherify/responses.ts';
 import { type CallFailure, unprovenFailure } from '../voucherify/responses.ts';
 
@@ -44,7 +44,7 @@ export interface DeletionResults {
   readonly alarms: readonly Alarm[];
 }
 
-/** Deletes the customers of the unfinished pins, one after the other. A failure of one does not stop the others. */
+/** Deletes the customers of the unfinished pins, one after the other. A failure stops the others only if its `stop` says so. */
 export async function deleteCustomers(task: DeletionTask): Promise<DeletionResults> {
   const deletions: Deletion[] = [];
   const absent: number[] = [];
@@ -91,7 +91,7 @@ type PinResult =
   | CallFailure;
 
 async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> {
-  const look = task.justResolved ? undefined : await lookAt(pin, task);
+  const look = task.justResolved ? undefined : await lookAtPin(pin, task);
   // No deletion was sent in this attempt.
   if (typeof look === 'object') return { ...look, mayHaveExecuted: false };
   const held = await task.checkHolds([pin]);
@@ -112,7 +112,7 @@ async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> 
 
 /** Confirms a 404 on a deletion with a GET. Only if that also returns 404 is the customer proved to be gone. */
 async function confirm(pin: Pin, task: DeletionTask): Promise<PinResult> {
-  const look = await lookAt(pin, task);
+  const look = await lookAtPin(pin, task);
   if (look === 'absent') return { kind: 'gone' };
   if (look === 'shown') return unprovenFailure('deletion-404-still-shown');
   return look === 'absent-under-other-key' ? otherKey : { ...look, mayHaveExecuted: true };
@@ -127,7 +127,7 @@ export type LookTask = Pick<DeletionTask, 'voucherify' | 'appIdHmac' | 'accepted
  * Gets the customer of a pin before a repeated deletion, to confirm a 404, or to verify an erasure. The path also accepts a
  * source_id, so another customer proves nothing.
  */
-export async function lookAt(pin: Pin, task: LookTask): Promise<Look> {
+export async function lookAtPin(pin: Pin, task: LookTask): Promise<Look> {
   const reply = await task.voucherify.lookUp(pin.customerId, task.until);
   const lookUp = reply.result;
   if (lookUp.kind === 'retry' || lookUp.kind === 'review') return lookUp;
@@ -137,7 +137,7 @@ export async function lookAt(pin: Pin, task: LookTask): Promise<Look> {
 }
 
 /** Returns whether the response came under another app id than the pin's. Another project returns 404 for every customer. */
-function isOtherKey(reply: VoucherifyReply<unknown>, pin: Pin, task: LookTask): boolean {
+function isOtherKey(reply: VoucherifyResponse<unknown>, pin: Pin, task: LookTask): boolean {
   const appIdHmac = task.appIdHmac(reply.appId);
   return appIdHmac !== pin.appIdHmac && appIdHmac !== task.acceptedAppIdHmac;
 }
@@ -145,7 +145,7 @@ function isOtherKey(reply: VoucherifyReply<unknown>, pin: Pin, task: LookTask): 
 const otherKey: CallFailure = { kind: 'review', code: 'other-app-id', mayHaveExecuted: false, stop: true };
 /** The GET returned another customer, whose source_id is the pin. The state of the pinned customer is unknown. */
 const pinShadowed: CallFailure = { kind: 'review', code: 'pin-shadowed', mayHaveExecuted: false, stop: false };
-/** An earlier deletion had no effect, and this one did not end within the attempt. */
+/** The customer is shown although a deletion may have been sent earlier, and this one did not end within the attempt. */
 const tooSlow = { code: 'deletion-too-slow', alarm: 'unproven-response' } as const;
-/** Never seen, and an earlier deletion got no response before this 404. Whether it deleted a customer is unknown. */
+/** Never seen, and a deletion may have been sent before this 404. Whether it deleted a customer is unknown. */
 const unseenUnproven: CallFailure = { kind: 'review', code: 'unseen-unproven', mayHaveExecuted: true, stop: false };

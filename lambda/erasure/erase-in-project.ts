@@ -41,7 +41,7 @@ export interface AttemptInput {
   /** When the attempt must end, in epoch milliseconds. */
   readonly until: number;
   readonly clients: ProjectClients;
-  /** Whether the platform gets the outcome in the reply, so that it waits for the result. */
+  /** Whether the platform waits for the outcome in this reply. */
   readonly repliesNow: boolean;
   /**
    * Resolves to whether the receipt may be erased. It is awaited before the first deletion or a final outcome, not
@@ -61,7 +61,7 @@ export interface ProjectAttempt {
   readonly alarms: readonly Alarm[];
 }
 
-/** Attempts the erasure in one project. Every customer is found and pinned before the first one is deleted. */
+/** Attempts the erasure in one project. Each set of customers that is found is pinned before the first one is deleted. */
 export async function eraseInProject(
   project: string,
   input: AttemptInput,
@@ -93,8 +93,8 @@ interface ResolveInput extends AttemptInput {
 
 async function resolveAndDelete(project: string, input: ResolveInput, services: Services): Promise<ProjectAttempt> {
   const { client, receipt: before, progress, appIdHmac, subjectHmac, pins: known, until } = input;
-  const { together, inAttempt } = client.capacity();
-  if (together === 0) return reviewAttempt(before, 'quota-too-small');
+  const { atOnce, inAttempt } = client.capacity();
+  if (atOnce === 0) return reviewAttempt(before, 'quota-too-small');
   const stored = input.personalData.lookUps[project];
   const request = {
     identifiers: input.personalData.identifiers,
@@ -134,7 +134,7 @@ async function resolveAndDelete(project: string, input: ResolveInput, services: 
   return deletePinned(project, { ...input, receipt, pins, justResolved }, services);
 }
 
-/** The longest time that counts may take before a deletion, in milliseconds: less than reserved calls stay valid. */
+/** The longest time that counts may take before a deletion, in milliseconds. They end before reserved calls expire. */
 const countBeforeMs = 2000;
 
 /**
@@ -173,7 +173,7 @@ function writePins(
   const kept = refused.length === 0 ? noLookUps : withoutRefused(lookUps);
   const lookedUp = kept.results.length;
   const isStored = personalData.lookUps[project] !== undefined;
-  // Only events of customers are compared with them.
+  // Needed only to compare them with events of customers.
   const isCompared = services.settings.reappearance !== undefined;
   const resolvedHmacs = isCompared ? pins.flatMap(pin => pin.subjectHmacs ?? []) : [];
   const facts = { known, refused, lookedUp, ifAbsent, residue, resolvedHmacs };
@@ -197,7 +197,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
   const proved = progress.deletions.map(deletion => deletion.pin);
   const done = new Set([...proved, ...(progress.absent ?? [])]);
   const isLeft = done.size < pins.length;
-  if (isLeft && !justResolved && input.client.capacity().together < 2) return reviewAttempt(receipt, 'quota-too-small');
+  if (isLeft && !justResolved && input.client.capacity().atOnce < 2) return reviewAttempt(receipt, 'quota-too-small');
   if (!(await isAllowed(input))) return overLimit(receipt);
   input.client.expectCalls(expectedCalls(receipt, project, justResolved));
   const { alarms, failure, ...deleted } = await deleteCustomers({

@@ -30,8 +30,8 @@ export async function previewInProject(
   until: number,
   services: Services,
 ): Promise<Preview> {
-  const { together, inAttempt } = client.capacity();
-  if (together === 0) return { resolved: needsReview('quota-too-small') };
+  const { atOnce, inAttempt } = client.capacity();
+  if (atOnce === 0) return { resolved: needsReview('quota-too-small') };
   client.expectCalls({ calls });
   const hmacs = await services.pseudonymizer();
   const { appId: appIdHmac, subject: subjectHmac } = hmacs;

@@ -6,7 +6,7 @@ import type { VersionedRow } from '../control/versioned-store.ts';
  * stores the limiter (`notBefore`, its token time) and the circuit breaker (`breaker`). Times are epoch milliseconds.
  */
 const rateLimitSchema = v.looseObject({
-  /** When the limiter has no reserved calls left: each reservation moves it into the future. */
+  /** The theoretical arrival time of GCRA: each reservation moves it ahead, and a burst may start before it. */
   notBefore: v.number(),
   /** Too little is left of the limit for the shop itself: no call before this. */
   reservedForShopUntil: v.exactOptional(v.number()),
@@ -163,7 +163,7 @@ export interface JointReservation {
   /** The reservation of each request, in their order. */
   readonly reservations: readonly Reservation[];
   readonly next: RateLimitState;
-  /** The step of the token time; by zero if nothing is reserved. */
+  /** The step of the token time; `by` is 0 if nothing is reserved. */
   readonly step: { readonly from: number; readonly by: number; readonly atMost: number };
 }
 
@@ -193,8 +193,8 @@ export function reserveJointly(
 
 /** The most calls that fit, however long the caller waits. */
 export interface Capacity {
-  /** Calls that can be sent at once; 0 if the share is less than one call per period. */
-  readonly together: number;
+  /** 0 if the share is less than one call per period. */
+  readonly atOnce: number;
   /** Calls that fit into one attempt of the sweep. */
   readonly inAttempt: number;
 }
@@ -202,12 +202,12 @@ export interface Capacity {
 /** Returns the capacity of a project for one attempt of the sweep. */
 export function capacityOf(state: RateLimitState, quota: Quota): Capacity {
   const interval = tokenInterval(state, quota);
-  const atOnce = mostAtOnce(interval, false);
-  const followUps = Math.floor((attemptMs - leastCallMs) / (atOnce * interval.intervalMs));
-  return { together: interval.allowed < 1 ? 0 : interval.burst, inAttempt: atOnce * (1 + followUps) };
+  const first = mostAtOnce(interval, false);
+  const followUps = Math.floor((attemptMs - leastCallMs) / (first * interval.intervalMs));
+  return { atOnce: interval.allowed < 1 ? 0 : interval.burst, inAttempt: first * (1 + followUps) };
 }
 
-/** Maximum duration of one attempt of the sweep, in milliseconds. */
+/** Maximum duration of an attempt of the sweep, in milliseconds; a repeated deletion gets more. */
 export const attemptMs = 25_000;
 
 /** Minimum time for one call, in milliseconds. */
@@ -257,8 +257,8 @@ const leastLateMs = 1000;
 /**
  * Returns how fast a project may be called: over any period at most `share × limit` calls, a burst of them and those that are
  * late included. The burst is a tenth of the share, at most five, and two if the share allows two: a look-up and
- * the deletion after it are sent together. One call an interval and a burst leave one call to spare in every period,
- * which is what may be late; many calls a second leave too little, so their interval is longer.
+ * the deletion after it are sent together. That leaves one call of each period unused, which is the tolerance for late
+ * calls; at high rates one call is too little, so the interval is longer.
  */
 export function tokenInterval(observed: Partial<Pick<Quota, 'limit' | 'periodMs'>>, quota: Quota): TokenInterval {
   const { limit = quota.limit, periodMs = quota.periodMs } = observed;

@@ -136,7 +136,7 @@ function union(a: readonly number[], b: readonly number[]): readonly number[] {
 }
 
 /*
- * The verification of an erasure: some time after the deletion, each deleted customer is looked up once more.
+ * The verification of an erasure: some time after the deletion, each deleted customer is looked up again.
  */
 
 /** The first look is this long after the deletion, because Voucherify completes deletions in the background. */
@@ -226,7 +226,7 @@ export function recordLook(receipt: Receipt, look: VerificationLook, now: number
   const result = isLeft ? resultOf(look, now - since) : 'absent';
   if (result !== undefined)
     return withSchedule({ ...receipt, verification: { ...verification, result, at: now } }, now);
-  const lookAt = nextLookAt(since, look.isUnsent ? unsentTries : tries, now, random);
+  const lookAt = scheduleLook(since, look.isUnsent ? unsentTries : tries, now, random);
   return withSchedule({ ...receipt, verification: { ...verification, lookAt } }, now);
 }
 
@@ -241,8 +241,8 @@ function resultOf({ isShown, isLost }: VerificationLook, age: number): Verificat
   return isLost || age >= unavailableMs ? 'unavailable' : undefined;
 }
 
-/** Exponential backoff from one minute to one hour, half of it random. One look each is at the time of a possible result. */
-function nextLookAt(since: number, tries: number, now: number, random: number): number {
+/** Exponential backoff from one minute to one hour, half of it random. One look is exactly at each time limit. */
+function scheduleLook(since: number, tries: number, now: number, random: number): number {
   const step = Math.min(hour, minute * 2 ** Math.min(tries, 20));
   const at = now + Math.floor(step / 2 + (random * step) / 2);
   const limits = [since + presentMs, since + unavailableMs].filter(limit => limit > now);

@@ -32,8 +32,8 @@ export interface AcceptedRequest {
   /** Whether this request is new. False if its receipt existed before. */
   readonly isNew: boolean;
   /**
-   * Whether the request path may attempt the erasure itself: the platform expects the result, the receipt is new, and no
-   * pause covers it.
+   * Whether the request path may attempt the erasure itself: the platform expects the result, nothing delays the receipt,
+   * it is new, and the pauses were read and do not cover it.
    */
   readonly mayAttempt: boolean;
   /** Pauses and legal holds as read while the receipt was stored; `undefined` if they are unavailable. */
@@ -41,8 +41,8 @@ export interface AcceptedRequest {
   readonly clients: ProjectClients;
   /** When the attempt must end, in epoch milliseconds. */
   readonly until: number;
-  /** Whether the first calls of the clients were reserved while the receipt was stored. */
-  readonly isReserved: boolean;
+  /** Whether the first calls of the clients were requested from the rate limiter while the receipt was stored. */
+  readonly wasReserving: boolean;
 }
 
 /** The part of the answer budget that is reserved for storing the result. */
@@ -70,11 +70,11 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   const receipt = await buildReceipt(request, { hasCallbacks: callbacks.length > 0, delayMs, attemptsNow }, services);
   const clients = clientsFor(receipt, { fresh: true }, services);
   const until = attemptUntil(request, services);
-  const isReserved = attemptsNow && reservesWhileStoring(receipt, services);
+  const wasReserving = attemptsNow && reservesWhileStoring(receipt, services);
   const [{ receipt: current, stored: isNew }, stops] = await Promise.all([
     services.store.accept(receipt, personalData),
     readStopsFor(receipt, services),
-    isReserved ? reserveFirstCalls(receipt, clients, until) : undefined,
+    wasReserving ? reserveFirstCalls(receipt, clients, until) : undefined,
   ]);
   const isAttempted = attemptsNow && isNew && stops?.paused.size === 0;
   if (!isAttempted) await releaseFirstCalls(clients);
@@ -86,7 +86,7 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   if (current.newRequest !== undefined) return accept(asNewRequest(request, current.newRequest), services);
   const { log } = services;
   // An authentic second request can have the same bytes as the first, and so can a replay. An operator must decide,
-  // unless the delivery id shows that the first delivery was sent again. A missing id shows nothing.
+  // unless both have the same delivery id, or both have none.
   if (!isNew && isFinal(current.state) && current.deliveryHmac !== receipt.deliveryHmac) {
     log({ event: 'alarm', alarm: 'repeated-redaction', platform: current.platform, receipt: current.id });
   }
@@ -96,7 +96,7 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
     receipt: receipt.id,
     code: isNew ? 'stored' : 'repeated',
   });
-  const attemptable = { mayAttempt: isAttempted, stops, clients, until, isReserved };
+  const attemptable = { mayAttempt: isAttempted, stops, clients, until, wasReserving };
   return { receipt: current, personalData, isNew, ...attemptable };
 }
 
@@ -165,8 +165,8 @@ const earliestRequest = Date.UTC(2015, 0, 1);
 const latestDueMs = 366 * 86_400_000;
 
 /**
- * Returns the times for the receipt. The time of receipt replaces an implausible submission time, for the created-after
- * guard. An implausible due time is left out: the legal default of one month applies, after which alarms are raised.
+ * Returns the times for the receipt. The arrival time replaces an implausible submission time, for the created-after
+ * guard. An implausible due time is left out: the legal default of one month applies.
  */
 function plausibleTimes({ submittedAt = 0, dueAt = 0 }: ErasureRequest, receivedAt: number) {
   return {
@@ -205,7 +205,7 @@ export function readStopsFor(receipt: Receipt, { control, now }: Services): Prom
  * than `requestsPerHour` in this clock hour. One request more pauses the platform: its secret may be in the wrong hands,
  * and an operator must check before a mass deletion. Fails closed if the store is unavailable.
  */
-export async function isWithinLimit(
+export async function countAndAdmit(
   { platform }: Receipt,
   pauses: Pauses | undefined,
   services: Services,

@@ -9,12 +9,12 @@ import { isFinal, markRepliedInProgress, outcomeOf, type Receipt } from '../rece
 import { updateReceipt } from '../receipts/store.ts';
 import { decideWithdrawal } from '../receipts/transitions.ts';
 import type { Services } from '../services.ts';
-import { type AcceptedRequest, accept, isWithinLimit, type VerifiedRequest } from './accept.ts';
+import { type AcceptedRequest, accept, countAndAdmit, type VerifiedRequest } from './accept.ts';
 
 /**
  * Handles one HTTP request of a privacy platform:
  *
- * 1. Verify the caller. Nothing is parsed, looked up or written before that.
+ * 1. Verify the caller. Nothing is looked up or written before that.
  * 2. Parse the body into erasure requests.
  * 3. Accept each request: store its receipt and its identifiers in one transaction. No 2xx reply is sent without it. If
  *    the store fails, the reply is 503 and the platform sends the request again.
@@ -239,23 +239,22 @@ async function attemptIfNew(
   request: VerifiedRequest,
   services: Services,
 ): Promise<{ readonly receipt: Receipt; readonly outcome: Outcome }> {
-  const { receipt, personalData, isNew, mayAttempt, stops, clients, until, isReserved } = accepted;
+  const { receipt, personalData, isNew, mayAttempt, stops, clients, until, wasReserving } = accepted;
   const unattempted = () => ({ receipt, outcome: outcomeOf(receipt, services.now()) });
   if (!isNew) return unattempted();
-  const isAllowed = isWithinLimit(receipt, stops, services);
+  const isAllowed = countAndAdmit(receipt, stops, services);
   if (!mayAttempt) {
     // The request counts towards the limit also if the sweep attempts it.
     await isAllowed;
     return unattempted();
   }
-  if (!isReserved) await reserveFirstCalls(receipt, clients, until);
+  if (!wasReserving) await reserveFirstCalls(receipt, clients, until);
   const work = {
     receipt,
     personalData: { ...personalData, pins: {}, lookUps: {} },
     until,
     clients,
     isAllowed,
-    // Unknown if the read failed: then the holds are read before each deletion.
     holdsExist: stops?.holdsExist ?? true,
     repliesNow: true,
     callbackOnlyOutcomes: request.platform.callbackOnlyOutcomes,

@@ -6,7 +6,7 @@ import { type HttpResult, retryAfterMs } from '../io/http-client.ts';
 import type { CallContext, OrderPull, Platform, PulledPage } from '../platforms/platform.ts';
 import { needsNoPersonalData } from '../receipts/closing.ts';
 import type { Receipt } from '../receipts/receipt.ts';
-import { accept, isWithinLimit, type VerifiedRequest } from '../request/accept.ts';
+import { accept, countAndAdmit, type VerifiedRequest } from '../request/accept.ts';
 import type { Services } from '../services.ts';
 import { runPart, type SweepState } from './backlog.ts';
 
@@ -169,7 +169,7 @@ export async function acceptPulled(
 async function acceptOne(request: VerifiedRequest, services: Services): Promise<void> {
   try {
     const { receipt, stops, isNew } = await accept(request, services);
-    if (isNew) await isWithinLimit(receipt, stops, services);
+    if (isNew) await countAndAdmit(receipt, stops, services);
     else logStillListed(receipt, services);
   } catch (thrown) {
     const failure = failureOf(thrown);

@@ -1,4 +1,4 @@
-import { lookAt } from '../erasure/delete-customers.ts';
+import { lookAtPin } from '../erasure/delete-customers.ts';
 import { attemptMs } from '../quota/rate-limit.ts';
 import {
   isVerificationDue,
@@ -19,7 +19,7 @@ import {
   updateReceipt,
 } from '../receipts/store.ts';
 import { addResidue, endEraseAgain } from '../receipts/transitions.ts';
-import { delaySecondsOf, isWithinLimit, readStopsFor } from '../request/accept.ts';
+import { countAndAdmit, delaySecondsOf, readStopsFor } from '../request/accept.ts';
 import type { Services } from '../services.ts';
 import { isPassing, notCounted } from '../voucherify/counts.ts';
 import { signAndStore } from './sign-evidence.ts';
@@ -33,8 +33,8 @@ interface VerificationEnds {
 }
 
 /**
- * Verifies one closed receipt, if that is due: looks up the deleted customers once more, and stores what it has seen. With a
- * result, the same write deletes the pins and, unless callbacks are still to be sent, stores the signed evidence. A
+ * Verifies one closed receipt, if that is due: looks up the deleted customers again, and stores what it has seen. With a
+ * result, the same write deletes the pins (those of customers still present are kept for a decision) and, unless callbacks are still to be sent, stores the signed evidence. A
  * crash before it repeats only reads. Throws `unavailable` if the store fails.
  */
 export async function verifyReceipt(
@@ -63,8 +63,8 @@ export async function verifyReceipt(
   // A customer that is still present, or cannot be looked up, is reported without waiting for spare calls.
   const dueAt = result === 'absent' ? (receipt.nextAttemptAt ?? now()) : 0;
   const counts = await countAfter(verified, pins, services, { until: countUntil, dueAt });
-  // Later, with what is absent already: the customers are not looked up again while the counts wait for spare calls.
-  if (counts === undefined) return look.absent.length === 0 ? 'nothing' : storeLook(withoutResult(verified, receipt));
+  // A later sweep counts. What is absent is stored now, so that it is not looked up again.
+  if (counts === undefined) return look.absent.length === 0 ? 'nothing' : storeLook(withLookOnly(verified, receipt));
   const { platform } = receipt;
   log({ event: 'verification', platform, receipt: id, code: result });
   // Before the write, so that no crash can lose it.
@@ -77,8 +77,8 @@ export async function verifyReceipt(
     : signAndStore(counted, signer, services, sideWrites);
 }
 
-/** Returns a receipt with the result of a look, without a change of when it is due. */
-function withoutResult(looked: Receipt, { queue, nextAttemptAt }: Receipt): Receipt {
+/** Returns a receipt with what a look has found, without the result of the verification and due as before. */
+function withLookOnly(looked: Receipt, { queue, nextAttemptAt }: Receipt): Receipt {
   const { tries = 0, absent = [] } = looked.verification ?? {};
   return {
     ...looked,
@@ -106,7 +106,7 @@ async function lookAtAll(receipt: Receipt, pins: Pins, until: number, services: 
       else if (voucherify === undefined) codes.push('not-in-settings');
       if (pin === undefined || voucherify === undefined) continue;
       const task = { voucherify, appIdHmac, acceptedAppIdHmac: acceptedAppIdHmac(receipt, project), until };
-      const look = await lookAt(pin, task);
+      const look = await lookAtPin(pin, task);
       if (look === 'absent') absent.push({ project, pin: index });
       else codes.push(typeof look === 'object' ? look.code : look);
       if (typeof look === 'object' && look.stop) break;
@@ -188,7 +188,7 @@ async function eraseAgain(receipt: Receipt, decision: Decision, services: Servic
     const nothing = { reference: '', scope: '', identifiers: [], callbacks: [] };
     const { stored } = await store.accept(next, nothing, pins);
     log({ event: 'accepted', platform: next.platform, receipt: next.id, code: stored ? 'stored' : 'repeated' });
-    if (stored) await isWithinLimit(next, await readStopsFor(next, services), services);
+    if (stored) await countAndAdmit(next, await readStopsFor(next, services), services);
   }
   await updateReceipt(
     store,

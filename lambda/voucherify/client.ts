@@ -30,7 +30,7 @@ import {
   type CustomerPage,
   classify,
   type DeletionResult,
-  type LookUpReply,
+  type LookUpResponse,
   parseDeletion,
   parseLookUp,
   parsePage,
@@ -114,7 +114,7 @@ export function quotaFromSettings({ quotaShare, callsPerMinute, quotaPeriod }: P
 }
 
 /** The result of a call, and the app id that it was made with; empty if there were no credentials. */
-export interface VoucherifyReply<Result> {
+export interface VoucherifyResponse<Result> {
   readonly result: Result;
   readonly appId: string;
 }
@@ -122,11 +122,11 @@ export interface VoucherifyReply<Result> {
 /** The calls of one Voucherify project. None throws; `until` is the call's deadline in epoch milliseconds. */
 export interface VoucherifyClient {
   /** `GET /v1/customers/{id or source_id}` */
-  lookUp(idOrSourceId: string, until: number): Promise<VoucherifyReply<LookUpReply>>;
+  lookUp(idOrSourceId: string, until: number): Promise<VoucherifyResponse<LookUpResponse>>;
   /** `GET /v1/customers?email=`, one page. */
-  listByEmail(email: string, page: number, until: number): Promise<VoucherifyReply<CustomerPage>>;
+  listByEmail(email: string, page: number, until: number): Promise<VoucherifyResponse<CustomerPage>>;
   /** `POST /v1/customers/{id}/permanent-deletion` */
-  deletePermanently(customerId: string, until: number): Promise<VoucherifyReply<DeletionResult>>;
+  deletePermanently(customerId: string, until: number): Promise<VoucherifyResponse<DeletionResult>>;
 }
 
 /** Rows per page: the maximum (Voucherify OpenAPI, List customers). */
@@ -139,9 +139,9 @@ const get = { method: 'GET', repeatable: true, maxResponseBytes: 4_194_304 } as 
 export interface ProjectClient extends VoucherifyClient, Pick<LimitedClient, 'capacity' | 'expectCalls' | 'release'> {
   /** Reserves the first calls before the attempt starts; returns the reason if they are rate-limited. */
   reserve(until: number): Promise<RateLimited | undefined>;
-  /** Counts the activities on the first page of each customer, with spare calls, until then at most. */
+  /** Counts the activities on the first page of each customer, with spare calls, at most until `until`. */
   countActivities(customerIds: readonly string[], until: number): Promise<number | string>;
-  /** Counts what Voucherify lists for customers, until then at most. Only if the settings of the project ask for it. */
+  /** Counts what Voucherify lists for customers, at most until `until`. Only if the settings of the project ask for it. */
   readonly countResidue?: (customerIds: readonly string[], until: number) => Promise<ResidueCounts>;
 }
 
@@ -255,7 +255,7 @@ async function sendWithCredentials(
   return { outcome: 'status' in repeated ? repeated.outcome : failureOf(repeated), appId: second.appId };
 }
 
-/** Returns the failure of a call that was not sent: it has no effect, and neither would another call have now. */
+/** Returns the failure of a call that was not sent: nothing was executed, and another call now would fail too. */
 function failureOf(reason: Exclude<CredentialResult, Credentials>): CallFailure {
   if (reason.kind !== 'rate-limited') return reason;
   const { code, until } = reason;
@@ -276,7 +276,7 @@ export function deletionUrl(baseUrl: string, customerId: string): URL {
   return customerUrl(baseUrl, customerId, '/permanent-deletion');
 }
 
-/** `URL` resolves `.` and `..` even when they are encoded, so that they are rejected. */
+/** `URL` resolves `.` and `..` even when they are encoded, so they are rejected. */
 function customerUrl(baseUrl: string, id: string, rest: string = ''): URL {
   if (!isPlainValue(id)) throw new RangeError('customer id: cannot be part of a path');
   return new URL(`/v1/customers/${encodeURIComponent(id)}${rest}`, baseUrl);

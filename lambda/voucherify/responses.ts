@@ -13,7 +13,7 @@ export type CallFailure = {
   readonly code: string;
   /** Whether Voucherify may have executed the deletion although the call failed. */
   readonly mayHaveExecuted: boolean;
-  /** Whether more calls of this attempt would fail in the same way. */
+  /** Whether this attempt makes no more calls. */
   readonly stop: boolean;
   readonly alarm?: Alarm;
 } & (
@@ -42,9 +42,9 @@ const concurrentOperation = v.object({ key: v.literal('multiple_requests') });
 const notFound = v.object({ key: v.literal('not_found'), resource_type: v.literal('customer') });
 
 /**
- * Classifies the result of a call: a 200 with JSON, Voucherify's own 404 for a customer, or a failure. Only this function
- * decides whether and when to retry, and what opens the breaker (Voucherify docs, Errors and Limits). A project that has
- * not answered any call for {@link unreachableMs} raises an alarm.
+ * Classifies the result of a call: a 200 with JSON, Voucherify's own 404 for a customer, or a failure. It decides
+ * what opens the breaker, and what a status means for a retry (Voucherify docs, Errors and Limits). A project whose
+ * calls have all failed for {@link unreachableMs} raises an alarm.
  */
 export function classify(result: HttpResult, now: number, failingSince: number = now): CallResult {
   const classified = classifyResult(result, now);
@@ -83,7 +83,7 @@ function classifyResult(result: HttpResult, now: number): CallResult {
   return { ...classifyStatus(status, rateHeaders, now), rateHeaders, status };
 }
 
-/** Returns the failure for a 200 that is no proof. Its effect is unknown, so it raises an alarm at once. */
+/** Returns the failure for a 200, or for a 404 on a deletion, that is no proof. Its effect is unknown, so it raises an alarm at once. */
 export function unprovenFailure(code: string): CallFailure {
   return { ...undocumented(code), alarm: 'unproven-response' };
 }
@@ -162,17 +162,17 @@ export function needsReview(
 }
 
 /**
- * Parses the headers of a response. A value that is missing or not a whole number is `undefined`; less than no remaining
- * calls are none.
+ * Parses the headers of a response. A value that is missing or not a whole number is `undefined`; a negative
+ * `remaining` is 0.
  */
 export function parseRateHeaders(headers: Readonly<Record<string, string | undefined>>, now: number): RateHeaders {
   const wholeNumber = (name: string) => {
     const text = headers[name];
     return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
   };
-  const seconds = wholeNumber('x-rate-limit-retry');
+  const resetSeconds = wholeNumber('x-rate-limit-retry');
   const after = wholeNumber('retry-after');
-  const resetAt = seconds === undefined ? undefined : seconds * 1000;
+  const resetAt = resetSeconds === undefined ? undefined : resetSeconds * 1000;
   const retryAt = Math.max(resetAt ?? 0, after === undefined ? 0 : now + after * 1000);
   const ofCycle = headers['x-rate-limit-type'] === 'api_calls_cycle';
   return {
@@ -194,7 +194,7 @@ export interface Customer {
   readonly created_at?: unknown;
 }
 
-export type LookUpReply =
+export type LookUpResponse =
   | { readonly kind: 'customer'; readonly customer: Customer }
   | { readonly kind: 'no-match' }
   | CallFailure;
@@ -220,7 +220,7 @@ const customer = v.object({
 });
 
 /** Parses `GET /v1/customers/{id or source_id}`. */
-export function parseLookUp(outcome: CallResult['outcome']): LookUpReply {
+export function parseLookUp(outcome: CallResult['outcome']): LookUpResponse {
   if (outcome.kind === 'not-found') return { kind: 'no-match' };
   if (outcome.kind !== 'ok') return lookUpFailure(outcome);
   const parsed = v.safeParse(customer, outcome.json);

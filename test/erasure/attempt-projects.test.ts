@@ -9,7 +9,12 @@ import { decideRetry } from '../../lambda/receipts/transitions.ts';
 import { type Adapters, createServices } from '../../lambda/services.ts';
 import { sweep } from '../../lambda/sweep/sweep.ts';
 import type { ProjectClient } from '../../lambda/voucherify/client.ts';
-import { type DeletionResult, type LookUpReply, needsReview, retryLater } from '../../lambda/voucherify/responses.ts';
+import {
+  type DeletionResult,
+  type LookUpResponse,
+  needsReview,
+  retryLater,
+} from '../../lambda/voucherify/responses.ts';
 import { ada, ben, changedStore, createHarness, type Harness, inReview, one, start } from '../support/harness.ts';
 import { receiptOf } from '../support/receipt-builders.ts';
 import { html, response } from '../support/voucherify-responses.ts';
@@ -243,7 +248,7 @@ describe('attempt in one project', () => {
   const appId = 'app-main';
   const later = retryLater('rate-limited', { stop: true, notBefore: start + 5000 });
   const createdAt = '2025-01-01T00:00:00.000Z';
-  const customer = (id: string, source_id: string): LookUpReply => ({
+  const customer = (id: string, source_id: string): LookUpResponse => ({
     kind: 'customer',
     customer: { id, source_id, created_at: createdAt },
   });
@@ -257,10 +262,10 @@ describe('attempt in one project', () => {
     readonly progress?: Partial<ProjectProgress>;
     readonly personalData?: Partial<PersonalDataWithPins>;
     readonly input?: Partial<AttemptInput>;
-    readonly together?: number;
+    readonly atOnce?: number;
     readonly countResidue?: ProjectClient['countResidue'];
     /** The answer to a look-up of a value; by default nobody. */
-    readonly looks?: Readonly<Record<string, LookUpReply>>;
+    readonly looks?: Readonly<Record<string, LookUpResponse>>;
     /** The answer to the deletion of an id; by default it is deleted. */
     readonly deletions?: Readonly<Record<string, DeletionResult>>;
     /** The source_id that a legal hold is set for, or `request` for what the request names. */
@@ -270,7 +275,7 @@ describe('attempt in one project', () => {
   }
 
   async function erasing(situation: Situation) {
-    const { identifiers = one('source_id', 'crm-1'), looks = {}, deletions = {}, together = 9 } = situation;
+    const { identifiers = one('source_id', 'crm-1'), looks = {}, deletions = {}, atOnce = 9 } = situation;
     const writes: SideWrites[] = [];
     const harness = createHarness({
       ...changedStore(store => ({
@@ -294,7 +299,7 @@ describe('attempt in one project', () => {
     }
     const sent: string[] = [];
     const client: ProjectClient = {
-      capacity: () => ({ together, inAttempt: together }),
+      capacity: () => ({ atOnce, inAttempt: atOnce }),
       expectCalls: () => undefined,
       release: async () => undefined,
       reserve: async () => undefined,
@@ -357,7 +362,7 @@ describe('attempt in one project', () => {
   });
 
   test('review of a first set: all look-ups are discarded; of a further set: only those that found somebody', async () => {
-    const unclear: LookUpReply = { kind: 'customer', customer: { id: ben, source_id: 'crm-3' } };
+    const unclear: LookUpResponse = { kind: 'customer', customer: { id: ben, source_id: 'crm-3' } };
     const candidates = [{ id: ada, seen: true, createdAt, subjectHmacs: [] }];
     const identifiers = [...two, ...one('source_id', 'crm-3')];
     const { appIdHmac } = await erasing({});
@@ -442,9 +447,9 @@ describe('attempt in one project', () => {
 
   test('quota of one call: a customer just found is deleted, one found before needs review, and none left is the end', async () => {
     const looks = { 'crm-1': customer(ada, 'crm-1'), [ada]: customer(ada, 'crm-1') };
-    expect((await erasing({ looks, together: 1 })).result).toMatchObject({ kind: 'erased' });
+    expect((await erasing({ looks, atOnce: 1 })).result).toMatchObject({ kind: 'erased' });
     const personalData = { pins: { main: [pinOf(ada)] } };
-    const before = { looks, personalData, together: 1 };
+    const before = { looks, personalData, atOnce: 1 };
     expect((await erasing({ ...before, progress: { pins: 1 } })).result).toMatchObject({ code: 'quota-too-small' });
     const proved = { pins: 1, deletions: [{ project: 'main', pin: 0, proof: 'gone', at: start }] } as const;
     expect((await erasing({ ...before, progress: proved })).result).toMatchObject({ kind: 'erased' });

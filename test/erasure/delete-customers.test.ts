@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type DeletionTask, deleteCustomers } from '../../lambda/erasure/delete-customers.ts';
 import type { HttpResult } from '../../lambda/io/http-client.ts';
-import type { DeletionResult, LookUpReply } from '../../lambda/voucherify/responses.ts';
+import type { DeletionResult, LookUpResponse } from '../../lambda/voucherify/responses.ts';
 import { needsReview, retryLater } from '../../lambda/voucherify/responses.ts';
 import {
   ada,
@@ -299,7 +299,7 @@ describe('deletions of one attempt', () => {
 
   /** Voucherify answers look-ups and deletions in this order, by default under the app id of the pins. */
   function deleting(
-    looks: readonly LookUpReply[],
+    looks: readonly LookUpResponse[],
     deletions: readonly DeletionResult[],
     more: Partial<DeletionTask> & { readonly appId?: string } = {},
   ) {

@@ -495,9 +495,9 @@ describe('spare call', () => {
   test('limit in the response: is learned', async () => {
     const headers = { 'x-rate-limit-limit': '20', 'x-rate-limit-remaining': '19' };
     const { process, call } = oneProcess(() => response(200, headers));
-    expect(process.rateLimiter.capacity().together).toBe(5);
+    expect(process.rateLimiter.capacity().atOnce).toBe(5);
     await sendSpare(process, call());
-    expect(process.rateLimiter.capacity().together).toBe(2);
+    expect(process.rateLimiter.capacity().atOnce).toBe(2);
   });
 
   test.each([

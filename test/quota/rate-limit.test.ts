@@ -94,12 +94,12 @@ describe('token interval', () => {
 });
 
 test.each([
-  ['half of 100 calls a minute', of(100), { together: 5, inAttempt: 2 * (1 + 9) }],
-  ['nine calls a minute', of(9, 1), { together: 2, inAttempt: 3 }],
-  ['a pair that lasts a whole attempt', of(293, 1, hour), { together: 5, inAttempt: 2 }],
-  ['20 calls an hour', of(20, 1, hour), { together: 2, inAttempt: 2 }],
-  ['one call an hour', of(1, 1, hour), { together: 1, inAttempt: 1 }],
-  ['less than one call an hour', of(1, 0.5, hour), { together: 0, inAttempt: 1 }],
+  ['half of 100 calls a minute', of(100), { atOnce: 5, inAttempt: 2 * (1 + 9) }],
+  ['nine calls a minute', of(9, 1), { atOnce: 2, inAttempt: 3 }],
+  ['a pair that lasts a whole attempt', of(293, 1, hour), { atOnce: 5, inAttempt: 2 }],
+  ['20 calls an hour', of(20, 1, hour), { atOnce: 2, inAttempt: 2 }],
+  ['one call an hour', of(1, 1, hour), { atOnce: 1, inAttempt: 1 }],
+  ['less than one call an hour', of(1, 0.5, hour), { atOnce: 0, inAttempt: 1 }],
 ])('capacity of one attempt of the sweep, %s', (_, limit, capacity) => {
   expect(capacityOf(initialRateLimit, limit)).toEqual(capacity);
 });

@@ -125,11 +125,11 @@ describe('one process', () => {
   test('observed call: is written only if it changes something', async () => {
     const rows = memoryRows();
     const limiter = createRateLimiter('main', quota, rows);
-    expect(limiter.capacity().together).toBe(5);
+    expect(limiter.capacity().atOnce).toBe(5);
     await limiter.observe(observed(response(200, rateHeaders(20, 19, 30 * second))));
     await limiter.observe(observed(response(200, rateHeaders(20, 18, 30 * second))));
     expect(rows.calls).toEqual(['write']);
-    expect(limiter.capacity().together).toBe(2);
+    expect(limiter.capacity().atOnce).toBe(2);
   });
 });
 
@@ -449,7 +449,7 @@ describe('unavailable row', () => {
     expect(await limiter.reserve(request())).toEqual(unavailable);
     expect(limiter.blockedBy('key-1', now)).toEqual(unavailable);
     expect(limiter.failingSince()).toBeUndefined();
-    expect(limiter.capacity().together).toBeGreaterThanOrEqual(1);
+    expect(limiter.capacity().atOnce).toBeGreaterThanOrEqual(1);
     await limiter.observe(observed(response(200)));
     expect(rows.rows.get(key)?.revision).toBe(7);
     rows.rows.set(key, { revision: 8, value: {}, tokenTime: now + second });

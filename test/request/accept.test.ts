@@ -9,8 +9,8 @@ import { newRequestDecided } from '../../lambda/receipts/transitions.ts';
 import {
   accept,
   attemptUntil,
+  countAndAdmit,
   delaySecondsOf,
-  isWithinLimit,
   readStopsFor,
   reservesWhileStoring,
   type VerifiedRequest,
@@ -184,11 +184,11 @@ describe('limit and counters of requests', () => {
 
   test('unavailable pauses and holds: nothing may be attempted', async () => {
     const { services } = accepting();
-    expect(await isWithinLimit(receiptOf(), undefined, services)).toBe(false);
-    expect(await isWithinLimit(receiptOf(), pauses, services)).toBe(true);
+    expect(await countAndAdmit(receiptOf(), undefined, services)).toBe(false);
+    expect(await countAndAdmit(receiptOf(), pauses, services)).toBe(true);
     const failing = () => Promise.reject(new Error('the store fails'));
     const control = { ...services.control, read: failing, count: failing };
-    expect(await isWithinLimit(receiptOf(), pauses, { ...services, control })).toBe(false);
+    expect(await countAndAdmit(receiptOf(), pauses, { ...services, control })).toBe(false);
     expect(await readStopsFor(receiptOf(), { ...services, control })).toBe(undefined);
     expect(await readStopsFor(receiptOf(), services)).toMatchObject({ holdsExist: false });
   });
@@ -206,9 +206,9 @@ describe('limit and counters of requests', () => {
         },
       }),
     });
-    await isWithinLimit(receiptOf(), pauses, services);
-    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: new Map([['platform:generic', start - 1]]) }, services);
-    await isWithinLimit(receiptOf(), { ...pauses, resumedAt: new Map([['platform:generic', start + 1]]) }, services);
+    await countAndAdmit(receiptOf(), pauses, services);
+    await countAndAdmit(receiptOf(), { ...pauses, resumedAt: new Map([['platform:generic', start - 1]]) }, services);
+    await countAndAdmit(receiptOf(), { ...pauses, resumedAt: new Map([['platform:generic', start + 1]]) }, services);
     await countIgnored('generic', services);
     const hour = `request-count#generic#${start / 3_600_000}`;
     const expiresAt = (start + 2 * day) / 1000;
@@ -222,7 +222,7 @@ describe('limit and counters of requests', () => {
 
   test('too many: the alarm names the platform', async () => {
     const { services, lines } = accepting({ limits: { requestsPerHour: 1 } });
-    for (let count = 0; count < 2; count += 1) await isWithinLimit(receiptOf(), pauses, services);
+    for (let count = 0; count < 2; count += 1) await countAndAdmit(receiptOf(), pauses, services);
     expect(lines).toEqual([{ event: 'alarm', alarm: 'platform-paused', platform: 'generic' }]);
   });
 });

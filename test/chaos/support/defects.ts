@@ -49,7 +49,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'a deletion is repeated without another look-up',
     file: 'lambda/erasure/delete-customers.ts',
-    is: 'task.justResolved ? undefined : await lookAt(pin, task)',
+    is: 'task.justResolved ? undefined : await lookAtPin(pin, task)',
     becomes: 'task.justResolved ? undefined : undefined',
   },
   {
