@@ -96,12 +96,12 @@ async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> 
   if (typeof look === 'object') return { ...look, mayHaveExecuted: false };
   const held = await task.checkHolds([pin]);
   if (held !== undefined) return held;
-  const reply = await task.voucherify.deletePermanently(pin.customerId, task.until);
-  const { result } = reply;
+  const response = await task.voucherify.deletePermanently(pin.customerId, task.until);
+  const { result } = response;
   const isRepeated = look === 'shown' && task.mayHaveExecuted;
   if (isRepeated && result.kind === 'retry' && result.code === 'timed-out') return { ...result, ...tooSlow };
   if (result.kind !== 'not-found') return result;
-  if (isOtherKey(reply, pin, task)) return otherKey;
+  if (isOtherKey(response, pin, task)) return otherKey;
   if (!pin.seen && look !== 'shown') return task.mayHaveExecuted ? unseenUnproven : { kind: 'no-match' };
   if (look === 'absent') return { kind: 'gone' };
   const confirmed = await confirm(pin, task);
@@ -128,17 +128,17 @@ export type LookTask = Pick<DeletionTask, 'voucherify' | 'appIdHmac' | 'accepted
  * source_id, so another customer proves nothing.
  */
 export async function lookAtPin(pin: Pin, task: LookTask): Promise<Look> {
-  const reply = await task.voucherify.lookUp(pin.customerId, task.until);
-  const lookUp = reply.result;
+  const response = await task.voucherify.lookUp(pin.customerId, task.until);
+  const lookUp = response.result;
   if (lookUp.kind === 'retry' || lookUp.kind === 'review') return lookUp;
-  if (lookUp.kind === 'no-match') return isOtherKey(reply, pin, task) ? 'absent-under-other-key' : 'absent';
+  if (lookUp.kind === 'no-match') return isOtherKey(response, pin, task) ? 'absent-under-other-key' : 'absent';
   if (lookUp.customer.id === pin.customerId) return 'shown';
-  return isOtherKey(reply, pin, task) ? otherKey : pinShadowed;
+  return isOtherKey(response, pin, task) ? otherKey : pinShadowed;
 }
 
 /** Returns whether the response came under another app id than the pin's. Another project returns 404 for every customer. */
-function isOtherKey(reply: VoucherifyResponse<unknown>, pin: Pin, task: LookTask): boolean {
-  const appIdHmac = task.appIdHmac(reply.appId);
+function isOtherKey(response: VoucherifyResponse<unknown>, pin: Pin, task: LookTask): boolean {
+  const appIdHmac = task.appIdHmac(response.appId);
   return appIdHmac !== pin.appIdHmac && appIdHmac !== task.acceptedAppIdHmac;
 }
 

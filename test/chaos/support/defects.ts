@@ -149,9 +149,9 @@ export const defects: readonly Defect[] = [
   {
     name: 'a deletion without a response counts as done',
     file: 'lambda/erasure/delete-customers.ts',
-    is: 'const { result } = reply;',
+    is: 'const { result } = response;',
     becomes:
-      "const { result } = reply;\n  if (result.kind === 'retry' && result.mayHaveExecuted) return { kind: 'gone' };",
+      "const { result } = response;\n  if (result.kind === 'retry' && result.mayHaveExecuted) return { kind: 'gone' };",
   },
   {
     name: 'the identifiers are deleted after a failed attempt',
