@@ -26,7 +26,7 @@ export function clientsFor(receipt: Receipt, { fresh }: { fresh: boolean }, serv
 
 export interface FirstReservation {
   /** False if every open project is rate-limited: then no call could be made. */
-  readonly isReserved: boolean;
+  readonly mayStart: boolean;
   /** The first time when a project may be called again, in epoch milliseconds. */
   readonly limitedUntil: number;
   /**
@@ -45,7 +45,7 @@ export async function reserveFirstCalls(
   const limits = await Promise.all(openProjects(receipt).map(project => clients.get(project)?.reserve(until)));
   const limitedUntil = Math.min(...limits.map(limit => limit?.until ?? 0));
   const mayEndSooner = limits.some(limit => limit !== undefined && limit.code !== 'rate-limited');
-  return { isReserved: limits.includes(undefined), limitedUntil, mayEndSooner };
+  return { mayStart: limits.includes(undefined), limitedUntil, mayEndSooner };
 }
 
 /** Returns what {@link reserveFirstCalls} reserved, if no call was sent. Never throws. */

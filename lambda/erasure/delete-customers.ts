@@ -72,8 +72,8 @@ export async function deleteCustomers(task: DeletionTask): Promise<DeletionResul
 }
 
 /**
- * Returns one failure for the whole attempt: the last review if there is one, because what stops an attempt comes last.
- * Otherwise a retry at the latest time of all.
+ * Returns one failure for the whole attempt: the last review if there is one, because a failure that stops the attempt is
+ * always the last. Otherwise a retry, at the latest time that any of them names.
  */
 function combineFailures(failures: readonly CallFailure[]): CallFailure | undefined {
   const retries = failures.filter(failure => failure.kind === 'retry');
@@ -105,7 +105,7 @@ async function deleteCustomer(pin: Pin, task: DeletionTask): Promise<PinResult> 
   if (!pin.seen && look !== 'shown') return task.mayHaveExecuted ? unseenUnproven : { kind: 'no-match' };
   if (look === 'absent') return { kind: 'gone' };
   const confirmed = await confirm(pin, task);
-  // Counts as unproven: otherwise every later attempt could end the same way, without quota for the confirming GET.
+  // No quota for the confirming GET counts as unproven: otherwise every later attempt could end in this way.
   const isUndecided = look === 'shown' && confirmed.kind === 'retry' && confirmed.code === 'rate-limited';
   return isUndecided ? { ...confirmed, unproven: true } : confirmed;
 }

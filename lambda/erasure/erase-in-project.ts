@@ -163,7 +163,7 @@ interface WriteInput extends ResolveInput {
   readonly residue: ResidueCounts | undefined;
 }
 
-/** Writes one set of pins. Of the look-ups it keeps only what a retry of the refused ones needs. */
+/** Writes one set of pins. Deletes the stored look-ups; if some were refused, it keeps the others for their retry. */
 function writePins(
   project: string,
   { receipt, personalData, pins, lookUps, known, ifAbsent, residue }: WriteInput,
@@ -214,7 +214,7 @@ async function deletePinned(project: string, input: DeleteInput, services: Servi
     until,
   });
   if (failure !== undefined) return { receipt, result: { ...failure, ...deleted, resumable: true }, alarms };
-  // Without a deletion, the look-ups decide the outcome: a customer that they returned is never absent.
+  // If nothing was deleted, the look-ups decide the outcome: a customer that one of them returned was there.
   const { refusedLookUps: [code] = [], ifAbsent = { kind: 'not-identifiable' } } =
     receipt.projects[project] ?? progress;
   if (code !== undefined) return { receipt, result: { kind: 'partial', code, ...deleted }, alarms };

@@ -43,7 +43,7 @@ export type ParsedRequest = (
   /** A test: nothing is stored or deleted. */
   | { readonly test: true }
 ) & {
-  /** Returns the reply in the platform's format, with one result for each erasure, withdrawal or status. */
+  /** Returns the reply in the platform's format, with one result for each erasure, known withdrawal or status. */
   readonly reply: (results: readonly ErasureResult[]) => HttpReply;
   /** Whether a part of the request, or all of it, asked nothing of this service. It is counted. */
   readonly hasIgnored?: boolean;

@@ -143,8 +143,12 @@ function union(a: readonly number[], b: readonly number[]): readonly number[] {
 const firstLookMs = minute;
 /** A customer that is still returned after this time is reported. */
 const presentMs = hour;
-/** If a customer cannot be looked up for this time, the verification ends without a result. */
+/** If no look shows within this time whether a customer is there, the verification ends without a result. */
 const unavailableMs = day;
+/** It does so only after this number of looks, because a backlog may delay the first one. In a day of failures there are more. */
+const leastTries = 24;
+/** Pins are not kept without end, although this service itself sent no look. */
+const unaskedMs = 30 * day;
 
 /** The delay after a look that was not sent is that after this number of tries, four minutes: it does not grow as for Voucherify. */
 const unsentTries = 2;
@@ -206,27 +210,34 @@ export function unverifiedPins({ projects, verification }: Receipt): ReadonlyMap
 /** What one look at the deleted customers has shown. */
 export interface VerificationLook {
   readonly absent: Verification['absent'];
-  /** Whether Voucherify still returned a customer. */
-  readonly isShown: boolean;
-  /** Whether a customer can never be looked at, because its pin is lost. */
-  readonly isLost: boolean;
-  /** Whether calls were not sent because this service could not reserve them or had no time left, and no other look failed. */
-  readonly isUnsent: boolean;
+  /** What was found for the others: `shown`, `pin-missing` (it can never be looked at), or the code of a failure. */
+  readonly others: readonly string[];
 }
+
+/** Codes of looks that were not sent, for a reason that passes soon. */
+const unsentCodes: readonly string[] = ['rate-limit-unavailable', 'out-of-time'];
+/** Codes of looks that were not sent, but not because of Voucherify: the share of the quota was used up as well. */
+const unaskedCodes: readonly string[] = [...unsentCodes, 'rate-limited'];
 
 /**
  * Returns the receipt with the result of one look, under the same revision: the caller stores it. It is due for its signature
  * once the verification has ended, and before that for its next look. `random` is a number from 0 to 1.
  */
-export function recordLook(receipt: Receipt, look: VerificationLook, now: number, random: number): Receipt {
-  const { tries = 0, absent = [] } = receipt.verification ?? {};
-  const verification = { tries: look.isUnsent ? tries : tries + 1, absent: [...absent, ...look.absent] };
+export function recordLook(
+  receipt: Receipt,
+  { absent, others }: VerificationLook,
+  now: number,
+  random: number,
+): Receipt {
+  const { tries = 0, absent: before = [] } = receipt.verification ?? {};
+  const isUnsent = others.length > 0 && others.every(code => unsentCodes.includes(code));
+  const verification = { tries: isUnsent ? tries : tries + 1, absent: [...before, ...absent] };
   const since = deletedAt(receipt) ?? now;
   const isLeft = unverifiedPins({ ...receipt, verification }).size > 0;
-  const result = isLeft ? resultOf(look, now - since) : 'absent';
+  const result = isLeft ? resultOf(others, verification.tries, now - since) : 'absent';
   if (result !== undefined)
     return withSchedule({ ...receipt, verification: { ...verification, result, at: now } }, now);
-  const lookAt = scheduleLook(since, look.isUnsent ? unsentTries : tries, now, random);
+  const lookAt = scheduleLook(since, isUnsent ? unsentTries : tries, now, random);
   return withSchedule({ ...receipt, verification: { ...verification, lookAt } }, now);
 }
 
@@ -236,9 +247,11 @@ function withSchedule(receipt: Receipt, now: number): Receipt {
   return { ...receipt, ...queueAfterCallbacks(receipt, now) };
 }
 
-function resultOf({ isShown, isLost }: VerificationLook, age: number): Verification['result'] {
-  if (isShown && age >= presentMs) return 'stillPresent';
-  return isLost || age >= unavailableMs ? 'unavailable' : undefined;
+function resultOf(others: readonly string[], tries: number, age: number): Verification['result'] {
+  if (others.includes('shown') && age >= presentMs) return 'stillPresent';
+  if (others.includes('pin-missing') || age >= unaskedMs) return 'unavailable';
+  const isUnasked = others.every(code => unaskedCodes.includes(code));
+  return !isUnasked && tries >= leastTries && age >= unavailableMs ? 'unavailable' : undefined;
 }
 
 /** Exponential backoff from one minute to one hour, half of it random. One look is exactly at each time limit. */

@@ -53,7 +53,7 @@ export function attemptUntil({ startedAt }: VerifiedRequest, { settings }: Servi
   return startedAt + settings.limits.answerBudgetMs * (1 - storingShare);
 }
 
-/** How long after the answer budget the sweep attempts the same receipt, in milliseconds, if this attempt records no result. */
+/** If the request path records no result, the sweep attempts the receipt this long after the answer budget, in milliseconds. */
 const graceMs = 7000;
 
 /**
@@ -76,8 +76,8 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
     readStopsFor(receipt, services),
     wasReserving ? reserveFirstCalls(receipt, clients, until) : undefined,
   ]);
-  const isAttempted = attemptsNow && isNew && stops?.paused.size === 0;
-  if (!isAttempted) await releaseFirstCalls(clients);
+  const mayAttempt = attemptsNow && isNew && stops?.paused.size === 0;
+  if (!mayAttempt) await releaseFirstCalls(clients);
   if (current.payloadHmac !== receipt.payloadHmac) {
     throw new Failure('conflict', 'this request id was used before with other identities', {
       alarm: 'payload-mismatch',
@@ -85,8 +85,8 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
   }
   if (current.newRequest !== undefined) return accept(asNewRequest(request, current.newRequest), services);
   const { log } = services;
-  // An authentic second request can have the same bytes as the first, and so can a replay. An operator must decide,
-  // unless both have the same delivery id, or both have none.
+  // The same bytes may be a second genuine request, or a replay. If the delivery ids differ, or only one delivery has one,
+  // an operator must decide.
   if (!isNew && isFinal(current.state) && current.deliveryHmac !== receipt.deliveryHmac) {
     log({ event: 'alarm', alarm: 'repeated-redaction', platform: current.platform, receipt: current.id });
   }
@@ -96,7 +96,7 @@ export async function accept(request: VerifiedRequest, services: Services): Prom
     receipt: receipt.id,
     code: isNew ? 'stored' : 'repeated',
   });
-  const attemptable = { mayAttempt: isAttempted, stops, clients, until, wasReserving };
+  const attemptable = { mayAttempt, stops, clients, until, wasReserving };
   return { receipt: current, personalData, isNew, ...attemptable };
 }
 

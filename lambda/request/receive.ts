@@ -17,18 +17,18 @@ import { type AcceptedRequest, accept, countAndAdmit, type VerifiedRequest } fro
  * 1. Verify the caller. Nothing is looked up or written before that.
  * 2. Parse the body into erasure requests.
  * 3. Accept each request: store its receipt and its identifiers in one transaction. No 2xx reply is sent without it. If
- *    the store fails, the reply is 503 and the platform sends the request again.
- * 4. Attempt the erasure once, within the answer budget, if the platform expects the result in the reply
- *    (`responseMode` is `result`: Ketch, Transcend, most generic platforms). The others, such as Shopify and Segment, only get an
- *    acknowledgement, and the sweep makes the first attempt.
+ *    the store fails, the reply is 503, so that the platform sends the request again.
+ * 4. Attempt a new erasure once, within the answer budget, if the platform expects the result in the reply
+ *    (`responseMode` is `result`: Ketch, Transcend, most generic platforms) and no pause, delay or limit forbids it. Otherwise
+ *    the sweep makes the first attempt: Shopify and Segment, for example, only get an acknowledgement.
  * 5. Reply in the format of the platform.
  *
  * While Voucherify is down, steps 1 to 3 work as usual. The attempt fails, times out, or makes no call because the
  * circuit breaker is open. The receipt then stays `open` with the time of its next attempt, and the platform gets what
- * its format has for an unfinished erasure: "in progress", the acknowledgement, or 503 if it learns the outcome only by
- * sending the request again (Ketch without callbacks). From there the sweep (sweep/sweep.ts, every minute) retries with
+ * its format has for an unfinished erasure: "in progress", the acknowledgement, or 503 if sending the request again is its
+ * only way to learn the outcome (Ketch without callbacks). A repeated delivery makes no attempt. From there the sweep (sweep/sweep.ts, every minute) retries with
  * backoff until the outcome is final. It then sends the callbacks. Platforms without callbacks get the outcome only if they
- * request the status or send the request again; Shopify and Segment never get it.
+ * request the status or send the request again; those that only get an acknowledgement never get it.
  *
  * Throws a `Failure`, which {@link errorReply} turns into the reply.
  */
@@ -49,6 +49,7 @@ export async function receive(request: HttpRequest, services: Services): Promise
     const results = await processParsed(parsed, caller, services);
     logViolations(name, parsed, services);
     if (parsed.hasIgnored === true) await countIgnored(name, services);
+    rejectUnknownWithdrawals(name, parsed, results, services);
     return parsed.reply(results);
   } catch (error) {
     // An authentic request that is rejected raises an alarm, see rejectionAlarm.
@@ -57,7 +58,7 @@ export async function receive(request: HttpRequest, services: Services): Promise
 }
 
 /**
- * Raises an alarm for each event of a list that could not be read, and for a request that is carried out although it
+ * Raises an alarm for each rule that made entries of a list unreadable, and for a request that is carried out although it
  * violates a rule of the platform's contract.
  */
 function logViolations(platform: string, parsed: ParsedRequest, { log }: Services): void {
@@ -67,7 +68,25 @@ function logViolations(platform: string, parsed: ParsedRequest, { log }: Service
 }
 
 /**
- * Counts a message that asked nothing of this service, by day: `ops report` shows the sum. Logs it too. Never throws: the
+ * Raises an alarm if a withdrawal of a request that this platform never sent is among others. Throws `not-found`, which
+ * raises it too, if a message has nothing else: unreadable entries have raised theirs by then.
+ */
+function rejectUnknownWithdrawals(
+  platform: string,
+  parsed: ParsedRequest,
+  results: readonly ErasureResult[],
+  { log }: Services,
+): void {
+  if (!('erase' in parsed)) return;
+  const { erase, withdraw: withdrawals = [] } = parsed;
+  if (results.length === erase.length + withdrawals.length) return;
+  const rule = 'withdrawal: no such request';
+  if (results.length === 0) throw new Failure('not-found', rule);
+  log({ event: 'alarm', alarm: 'request-rejected', platform, rule });
+}
+
+/**
+ * Counts a message with a part that asked nothing of this service (generic platforms only), by day: `ops report` shows the sum. Logs it too. Never throws: the
  * platform gets its reply even if the count cannot be stored.
  */
 export async function countIgnored(platform: string, { control, log, now }: Services): Promise<void> {
@@ -76,7 +95,7 @@ export async function countIgnored(platform: string, { control, log, now }: Serv
   await control.count(ignoredKey(platform, at), Math.ceil((at + ignoredKeptMs) / 1000)).catch(() => undefined);
 }
 
-/** As long as receipts are kept: 25 months. */
+/** A little longer than receipts are kept: 25 months of 31 days. */
 const ignoredKeptMs = 25 * 31 * 86_400_000;
 
 /** Returns the key of the counter of ignored messages on the day of a time (epoch ms, UTC). */
@@ -84,7 +103,7 @@ export function ignoredKey(platform: string, at: number): string {
   return `ignored-count#${platform}#${new Date(at).toISOString().slice(0, 10)}`;
 }
 
-/** Logs a failure and returns its reply: in the format of the platform in the path, else in plain text. Never throws. */
+/** Logs a failure and returns its reply: in the format of the platform in the path if it has its own, else as JSON. Never throws. */
 export function errorReply(request: HttpRequest, failure: Failure, services: Services): HttpReply {
   const { name } = parsePath(request);
   const platform = services.platforms.get(name);
@@ -142,8 +161,7 @@ const batchSize = 25;
 
 /**
  * Stores and attempts what a message asks for, and returns the results. After a failure, the sweep processes what is already
- * stored. A test message has no results. A withdrawal of a request that this platform never sent has none and raises an alarm.
- * Throws `not-found` if a message has nothing else.
+ * stored. A test message has no results, and neither has a withdrawal of a request that this platform never sent.
  */
 async function processParsed(
   parsed: ParsedRequest,
@@ -152,18 +170,13 @@ async function processParsed(
 ): Promise<readonly ErasureResult[]> {
   if ('status' in parsed) return [await readStatus(parsed.status, caller, services)];
   if (!('erase' in parsed)) return [];
-  const { platformName: platform } = caller;
   const { erase, withdraw: withdrawals = [] } = parsed;
   // Erasures first: a message may withdraw what it requests.
   const results = [...(await processErasures(erase, caller, services))];
   for (const id of withdrawals) {
-    const receipt = await withdraw(id, platform, services);
+    const receipt = await withdraw(id, caller.platformName, services);
     if (receipt !== undefined) results.push(resultOf(id.reference, receipt, outcomeOf(receipt, services.now())));
   }
-  const rule = 'withdrawal: no such request';
-  if (withdrawals.length > 0 && results.length === 0) throw new Failure('not-found', rule);
-  const isUnknown = results.length < erase.length + withdrawals.length;
-  if (isUnknown) services.log({ event: 'alarm', alarm: 'request-rejected', platform, rule });
   return results;
 }
 
@@ -183,7 +196,7 @@ export async function processErasures(
 }
 
 /**
- * Withdraws an erasure of this platform, if no customer is stored for deletion yet: from then on none can be, and the sweep
+ * Withdraws an erasure of this platform, if no customer is pinned yet. After that no customer can be pinned, and the sweep
  * closes the receipt as `refused`. Returns the receipt as it is afterwards, withdrawn or not; `undefined` if this
  * platform never sent the request. Throws `unavailable` if the store fails.
  */

@@ -33,7 +33,7 @@ const maxDelayMs = 6 * 3_600_000;
 /**
  * Sends the outcome of one closed receipt to its platform, if that is due. The personal data is deleted when every target
  * has accepted the callback or it is given up. Only the first call may start after `sweepEnds` (epoch ms). Returns
- * `delivered` if every target has accepted it, and `verify` if not callbacks, but the verification is due.
+ * `delivered` if every target has accepted it, and `verify` if no callback is due, but the verification is.
  */
 export async function deliverCallbacks(
   id: string,

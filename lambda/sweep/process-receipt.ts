@@ -85,15 +85,15 @@ export async function processReceipt(
   const clients = clientsFor(receipt, { fresh: false }, services);
   const startsAt = services.now();
   // What waits beyond the end would be reserved a second time by the next sweep.
-  const { isReserved, limitedUntil, mayEndSooner } = await reserveFirstCalls(
+  const { mayStart, limitedUntil, mayEndSooner } = await reserveFirstCalls(
     receipt,
     clients,
     Math.min(until, sweepEnds),
   );
-  if (!isReserved) {
+  if (!mayStart) {
     const allRateLimited = openProjects(receipt).length === services.projects.size;
-    // If every project is limited, and one may be called sooner, the receipt must not wait until the time that is known. The
-    // sweep stops, so this concerns few receipts.
+    // A limit may end before its time, for example when a probe closes the breaker. The sweep stops here, so few receipts
+    // are due that early.
     const soon = allRateLimited && mayEndSooner ? services.now() + mostWaitMs : limitedUntil;
     await postpone(receipt, Math.min(limitedUntil, soon), services);
     return { kind: 'postponed', open: receipt, allRateLimited };

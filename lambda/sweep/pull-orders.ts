@@ -182,7 +182,7 @@ async function acceptOne(request: VerifiedRequest, services: Services): Promise<
 /** Longest time that a platform may still list an order after it was sent the outcome, in milliseconds. */
 const maxListedMs = 86_400_000;
 
-/** An order with a closed receipt is never erased again, so one that was opened again would be lost unnoticed. */
+/** A closed receipt stays closed if the platform opens its order again: without this alarm, nobody would notice. */
 function logStillListed(receipt: Receipt, { log, now }: Services): void {
   const { closedAt = now(), platform, id } = receipt;
   if (!needsNoPersonalData(receipt) || now() - closedAt < maxListedMs) return;

@@ -28,8 +28,8 @@ export async function signReceipt(
 }
 
 /**
- * Signs a receipt as it is given, and stores both over the revision that it was made from. With `sideWrites` it differs from
- * the stored receipt, so it is stored even if it cannot be signed. Throws `unavailable` if the store fails.
+ * Signs this receipt, and stores it with the signature if the stored revision is still the same. With `sideWrites` the
+ * receipt has changed, so it is stored even if signing fails. Throws `unavailable` if the store fails.
  */
 export async function signAndStore(
   receipt: Receipt,

@@ -33,9 +33,9 @@ interface VerificationEnds {
 }
 
 /**
- * Verifies one closed receipt, if that is due: looks up the deleted customers again, and stores what it has seen. With a
- * result, the same write deletes the pins (those of customers still present are kept for a decision) and, unless callbacks are still to be sent, stores the signed evidence. A
- * crash before it repeats only reads. Throws `unavailable` if the store fails.
+ * Verifies one closed receipt, if that is due: looks up the deleted customers again, and stores what it has seen. A
+ * result is stored in one write that deletes the pins, but for customers still present, and adds the signed evidence if no
+ * callback is open. A crash before it repeats only reads. Throws `unavailable` if the store fails.
  */
 export async function verifyReceipt(
   id: string,
@@ -88,36 +88,27 @@ function withLookOnly(looked: Receipt, { queue, nextAttemptAt }: Receipt): Recei
   };
 }
 
-/** Codes of calls that this service did not send, for a reason that passes soon: not the quota, and not a breaker. */
-const unsentCodes: readonly string[] = ['rate-limit-unavailable', 'out-of-time'];
-
 /** Looks at the customers one after the other. Only a response about the pinned customer itself counts. */
 async function lookAtAll(receipt: Receipt, pins: Pins, until: number, services: Services): Promise<VerificationLook> {
   const { appId: appIdHmac } = await services.pseudonymizer();
   const absent: { project: string; pin: number }[] = [];
-  /** What was found instead, for each customer that was not found to be absent. */
-  const codes: string[] = [];
+  const others: string[] = [];
   for (const [project, indexes] of unverifiedPins(receipt)) {
     const voucherify = services.projects.get(project)?.client(receipt, false);
     voucherify?.expectCalls({ calls: indexes.length });
     for (const index of indexes) {
       const pin = pins[project]?.[index];
-      if (pin === undefined) codes.push('pin-missing');
-      else if (voucherify === undefined) codes.push('not-in-settings');
+      if (pin === undefined) others.push('pin-missing');
+      else if (voucherify === undefined) others.push('not-in-settings');
       if (pin === undefined || voucherify === undefined) continue;
       const task = { voucherify, appIdHmac, acceptedAppIdHmac: acceptedAppIdHmac(receipt, project), until };
       const look = await lookAtPin(pin, task);
       if (look === 'absent') absent.push({ project, pin: index });
-      else codes.push(typeof look === 'object' ? look.code : look);
+      else others.push(typeof look === 'object' ? look.code : look);
       if (typeof look === 'object' && look.stop) break;
     }
   }
-  return {
-    absent,
-    isShown: codes.includes('shown'),
-    isLost: codes.includes('pin-missing'),
-    isUnsent: codes.every(code => unsentCodes.includes(code)),
-  };
+  return { absent, others };
 }
 
 /** Returns the pins of customers that are still present, so that an operator can have them deleted again. */

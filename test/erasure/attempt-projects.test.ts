@@ -55,7 +55,7 @@ describe('clients of an attempt', () => {
     const clients = clientsFor(receipt, { fresh: true }, services);
     expect([...clients.keys()]).toEqual(['main']);
     expect(await reserveFirstCalls(receipt, clients, start + 7000)).toMatchObject({
-      isReserved: true,
+      mayStart: true,
       limitedUntil: 0,
     });
     expect(await releaseFirstCalls(clients)).toBeUndefined();
@@ -71,7 +71,7 @@ describe('clients of an attempt', () => {
     const receipt = receiptOf({ projects: { main: untouched, us: untouched } });
     const clients = clientsFor(receipt, { fresh: true }, harness.services);
     const limitedUntil = start + 600_000;
-    expect(await reserveFirstCalls(receipt, clients, start + 7000)).toMatchObject({ isReserved: false, limitedUntil });
+    expect(await reserveFirstCalls(receipt, clients, start + 7000)).toMatchObject({ mayStart: false, limitedUntil });
   });
 
   test('breaker of one project: blocks it, and the other one is called', async () => {
@@ -81,7 +81,7 @@ describe('clients of an attempt', () => {
     const receipt = receiptOf({ projects: { main: untouched, us: untouched } });
     const clients = clientsFor(receipt, { fresh: true }, harness.services);
     const reserved = await reserveFirstCalls(receipt, clients, start + 7000);
-    expect(reserved).toMatchObject({ isReserved: true, mayEndSooner: true });
+    expect(reserved).toMatchObject({ mayStart: true, mayEndSooner: true });
   });
 
   test('released: the reserved calls are free for another attempt', async () => {
@@ -90,10 +90,10 @@ describe('clients of an attempt', () => {
     const clients = () => clientsFor(receipt, { fresh: false }, harness.services);
     const first = clients();
     const until = start + 7000;
-    expect(await reserveFirstCalls(receipt, first, until)).toMatchObject({ isReserved: true });
-    expect(await reserveFirstCalls(receipt, clients(), until)).toMatchObject({ isReserved: false });
+    expect(await reserveFirstCalls(receipt, first, until)).toMatchObject({ mayStart: true });
+    expect(await reserveFirstCalls(receipt, clients(), until)).toMatchObject({ mayStart: false });
     await releaseFirstCalls(first);
-    expect(await reserveFirstCalls(receipt, clients(), until)).toMatchObject({ isReserved: true });
+    expect(await reserveFirstCalls(receipt, clients(), until)).toMatchObject({ mayStart: true });
   });
 });
 

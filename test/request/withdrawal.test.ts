@@ -214,6 +214,12 @@ describe('a list of orders', () => {
       expect(await sendList(...sent)).toEqual({ status: 202, alarms, receipts: 1 });
     },
   );
+
+  test('an unreadable order and a withdrawal of an unknown request: 404, and an alarm for each', async () => {
+    const { id: _, ...unreadable } = erasure;
+    const reply = await sendList(unreadable, ...unknown.slice(0, 1));
+    expect(reply).toEqual({ status: 404, alarms: [...alarms, ...alarms], receipts: 0 });
+  });
 });
 
 describe('who may withdraw', () => {

@@ -12,6 +12,7 @@ import {
   ben,
   changedStore,
   createHarness,
+  crowdId,
   type Harness,
   type HarnessOptions,
   one,
@@ -40,7 +41,11 @@ const verificationOf = async (harness: Harness, id: string) => {
 };
 
 /** Sweeps when the receipt is due until it is signed. Returns how long after the deletion each sweep was. */
-async function sweepUntilSigned({ harness, id, closedAt }: Awaited<ReturnType<typeof erased>>) {
+async function sweepUntilSigned({
+  harness,
+  id,
+  closedAt,
+}: Pick<Awaited<ReturnType<typeof erased>>, 'harness' | 'id' | 'closedAt'>) {
   const times: number[] = [];
   while ((await harness.receipt(id)).evidence === undefined && times.length < 100) {
     await harness.sweepWhenDue(id);
@@ -108,8 +113,18 @@ describe('verification', () => {
     expect(open.harness.alarms()).not.toContain('erased-person-still-present');
   });
 
-  /** A receipt after an outage of hours; its next look cannot reserve its call, because the response of the store is lost. */
-  async function unsentAfterOutage(ms: number) {
+  test('no answer to the first look, a day after the deletion: is not the end, so the customer is found to be present', async () => {
+    const open = await erased({ shownMs: 2 * day });
+    open.harness.sandbox.outage('error');
+    await open.sweepAfter(25 * hour);
+    expect(open.calls()).toContain(look);
+    open.harness.sandbox.outage(undefined);
+    await open.harness.sweepWhenDue(open.id);
+    expect(await verificationOf(open.harness, open.id)).toMatchObject({ result: 'stillPresent' });
+  });
+
+  /** A receipt whose calls cannot be reserved between `fails` and `recovers`: the responses of the store are lost. */
+  async function erasedWithLosses() {
     let isLost = false;
     const advance = ({ control }: Adapters) => ({
       control: {
@@ -121,16 +136,22 @@ describe('verification', () => {
         },
       },
     });
-    const open = await erased({ random: () => 1 - 2 ** -53, shownMs: day, change: advance });
+    const open = await erased({ random: () => 1 - 2 ** -53, shownMs: 2 * day, change: advance });
+    return { ...open, fails: () => (isLost = true), recovers: () => (isLost = false) };
+  }
+
+  /** A receipt after an outage of hours; its next look cannot reserve its call. */
+  async function unsentAfterOutage(ms: number) {
+    const open = await erasedWithLosses();
     const { harness, calls, closedAt, id } = open;
     harness.sandbox.outage('error');
     while (harness.clock.now < closedAt + ms) await harness.sweepWhenDue(id);
     harness.sandbox.outage(undefined);
     const sent = calls().length;
-    isLost = true;
+    open.fails();
     await harness.sweepWhenDue(id);
     expect(calls()).toHaveLength(sent);
-    isLost = false;
+    open.recovers();
     const { nextAttemptAt = 0 } = await harness.receipt(id);
     return { ...open, delay: nextAttemptAt - harness.clock.now };
   }
@@ -147,6 +168,42 @@ describe('verification', () => {
     await harness.sweepWhenDue(id);
     const { nextAttemptAt = 0 } = await harness.receipt(id);
     expect(nextAttemptAt - harness.clock.now).toBe(8 * minute);
+  });
+
+  test('a call that could not be reserved, in the first look a day after the deletion: is repeated, and shows the customer', async () => {
+    const { harness, id, sweepAfter, fails, recovers } = await erasedWithLosses();
+    fails();
+    await sweepAfter(25 * hour);
+    recovers();
+    await harness.sweepWhenDue(id);
+    expect(await verificationOf(harness, id)).toMatchObject({ result: 'stillPresent' });
+  });
+
+  test('a call that could not be reserved for 30 days: unavailable, and the pin is deleted', async () => {
+    const { harness, id, sweepAfter, fails } = await erasedWithLosses();
+    fails();
+    await sweepAfter(30 * day - 1);
+    expect(await verificationOf(harness, id)).toMatchObject({ result: undefined });
+    await sweepAfter(30 * day + hour);
+    expect(await verificationOf(harness, id)).toMatchObject({ signed: { result: 'unavailable' } });
+    expect(await harness.store.readPins(id)).toEqual({});
+  });
+
+  test('a look that waits for the quota a day after the deletion: is repeated until the quota allows it', async () => {
+    const quota = { callsPerMinute: 10, quotaPeriod: 'hour', quotaShare: 0.5 } as const;
+    const limit = { calls: 10, periodSeconds: 3600 };
+    const harness = createHarness({ platforms: {}, customers: [], project: quota, limit, waitsOnClock: true });
+    const email = 'ada@example.com';
+    for (const id of [ada, ben, crowdId(3)]) harness.addCustomer({ id, source_id: `crm-${id}`, email });
+    let { receipt } = await harness.erase(one('email', email));
+    while (receipt.state === 'open') receipt = await harness.sweepWhenDue(receipt.id);
+    const before = harness.sent.length;
+    await harness.sweep(harness.clock.now + 25 * hour);
+    expect(harness.sent.slice(before)).toHaveLength(2);
+    expect(await verificationOf(harness, receipt.id)).toMatchObject({ result: undefined });
+    await sweepUntilSigned({ harness, id: receipt.id, closedAt: harness.clock.now });
+    expect(harness.sent.slice(before)).toHaveLength(3);
+    expect(await verificationOf(harness, receipt.id)).toMatchObject({ signed: { result: 'absent' } });
   });
 
   test('a call without a response uses up the time of the next one: the delay grows, as Voucherify caused it', async () => {
@@ -192,13 +249,14 @@ describe('verification', () => {
   });
 
   test('404 under the key of another project: proves nothing', async () => {
-    const { harness, id, sweepAfter } = await erased();
+    const open = await erased();
+    const { harness, id, sweepAfter } = open;
     const key = { appId: 'app-other', appToken: 'token-other-with-more-characters' };
     harness.sandbox.addKey({ project: 'main', ...key });
     harness.secrets['erasure/voucherify/main'] = JSON.stringify(key);
     await sweepAfter(minute);
     expect(await verificationOf(harness, id)).toEqual({ result: undefined, signed: undefined });
-    await sweepAfter(day);
+    expect((await sweepUntilSigned(open)).at(-1)).toBe(day);
     expect(await verificationOf(harness, id)).toMatchObject({ result: 'unavailable' });
   });
 
