@@ -143,14 +143,14 @@ function union(a: readonly number[], b: readonly number[]): readonly number[] {
 const firstLookMs = minute;
 /** A customer that is still returned after this time is reported. */
 const presentMs = hour;
-/** If no look shows within this time whether a customer is there, the verification ends without a result. */
+/** If Voucherify does not say for this time whether a customer is there, the verification ends without a result. */
 const unavailableMs = day;
 /** It does so only after this number of looks, because a backlog may delay the first one. In a day of failures there are more. */
 const leastTries = 24;
-/** Pins are not kept without end, although this service itself sent no look. */
-const unaskedMs = 30 * day;
+/** The next look after this time ends it in any case. */
+const longestMs = 30 * day;
 
-/** The delay after a look that was not sent is that after this number of tries, four minutes: it does not grow as for Voucherify. */
+/** The delay after a look that this service did not send is that after this number of tries, four minutes: it does not grow. */
 const unsentTries = 2;
 
 /** Pins of customers that are still present are kept for this time, in milliseconds, so that they can be deleted again. */
@@ -214,10 +214,8 @@ export interface VerificationLook {
   readonly others: readonly string[];
 }
 
-/** Codes of looks that were not sent, for a reason that passes soon. */
-const unsentCodes: readonly string[] = ['rate-limit-unavailable', 'out-of-time'];
-/** Codes of looks that were not sent, but not because of Voucherify: the share of the quota was used up as well. */
-const unaskedCodes: readonly string[] = [...unsentCodes, 'rate-limited'];
+/** Codes of looks that this service did not send, for a reason of its own. An open circuit breaker is one of Voucherify. */
+const unsentCodes: readonly string[] = ['rate-limited', 'rate-limit-unavailable', 'out-of-time'];
 
 /**
  * Returns the receipt with the result of one look, under the same revision: the caller stores it. It is due for its signature
@@ -234,7 +232,8 @@ export function recordLook(
   const verification = { tries: isUnsent ? tries : tries + 1, absent: [...before, ...absent] };
   const since = deletedAt(receipt) ?? now;
   const isLeft = unverifiedPins({ ...receipt, verification }).size > 0;
-  const result = isLeft ? resultOf(others, verification.tries, now - since) : 'absent';
+  const failures = isUnsent ? 0 : verification.tries;
+  const result = isLeft ? resultOf(others, failures, now - since) : 'absent';
   if (result !== undefined)
     return withSchedule({ ...receipt, verification: { ...verification, result, at: now } }, now);
   const lookAt = scheduleLook(since, isUnsent ? unsentTries : tries, now, random);
@@ -247,14 +246,14 @@ function withSchedule(receipt: Receipt, now: number): Receipt {
   return { ...receipt, ...queueAfterCallbacks(receipt, now) };
 }
 
-function resultOf(others: readonly string[], tries: number, age: number): Verification['result'] {
+/** `failures` is the number of looks, of which the last one failed too. */
+function resultOf(others: readonly string[], failures: number, age: number): Verification['result'] {
   if (others.includes('shown') && age >= presentMs) return 'stillPresent';
-  if (others.includes('pin-missing') || age >= unaskedMs) return 'unavailable';
-  const isUnasked = others.every(code => unaskedCodes.includes(code));
-  return !isUnasked && tries >= leastTries && age >= unavailableMs ? 'unavailable' : undefined;
+  if (others.includes('pin-missing') || age >= longestMs) return 'unavailable';
+  return failures >= leastTries && age >= unavailableMs ? 'unavailable' : undefined;
 }
 
-/** Exponential backoff from one minute to one hour, half of it random. One look is exactly at each time limit. */
+/** Exponential backoff from one minute to one hour, half of it random. One look is exactly an hour after the deletion, and one a day. */
 function scheduleLook(since: number, tries: number, now: number, random: number): number {
   const step = Math.min(hour, minute * 2 ** Math.min(tries, 20));
   const at = now + Math.floor(step / 2 + (random * step) / 2);

@@ -28,7 +28,7 @@ import { type AcceptedRequest, accept, countAndAdmit, type VerifiedRequest } fro
  * its format has for an unfinished erasure: "in progress", the acknowledgement, or 503 if sending the request again is its
  * only way to learn the outcome (Ketch without callbacks). A repeated delivery makes no attempt. From there the sweep (sweep/sweep.ts, every minute) retries with
  * backoff until the outcome is final. It then sends the callbacks. Platforms without callbacks get the outcome only if they
- * request the status or send the request again; those that only get an acknowledgement never get it.
+ * request the status or send the request again; Shopify and Segment never get it.
  *
  * Throws a `Failure`, which {@link errorReply} turns into the reply.
  */

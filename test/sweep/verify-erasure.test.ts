@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, test } from 'vitest';
 import type { HttpCall, HttpResult } from '../../lambda/io/http-client.ts';
+import { recordLook } from '../../lambda/receipts/closing.ts';
 import { evidenceFrom } from '../../lambda/receipts/evidence.ts';
 import { updateReceipt } from '../../lambda/receipts/store.ts';
 import { decideEraseAgain, decideRetry } from '../../lambda/receipts/transitions.ts';
@@ -224,6 +225,25 @@ describe('verification', () => {
       delays.push(((await harness.receipt(receipt.id)).nextAttemptAt ?? 0) - harness.clock.now);
     }
     expect(delays).toEqual([1, 2, 4, 8].map(minutes => minutes * minute));
+  });
+
+  const timedOut = ['timed-out'];
+  const notSent = ['rate-limited', 'rate-limit-unavailable', 'out-of-time'];
+  test.each<[string, number, readonly string[], number, string | undefined, number]>([
+    ['the 24th failure, a day after the deletion', 23, timedOut, day, 'unavailable', 24],
+    ['the 24th failure, sooner', 23, timedOut, day - 1, undefined, 24],
+    ['the 23rd failure, weeks later', 22, timedOut, 29 * day, undefined, 23],
+    ['looks that were not sent, after a day of failures', 24, notSent, day, undefined, 24],
+    ['one failure beside looks that were not sent', 24, [...notSent, ...timedOut], day, 'unavailable', 25],
+    ['looks that were not sent, after 30 days', 0, notSent, 30 * day, 'unavailable', 0],
+    ['shown beside a failure, an hour after the deletion', 0, ['shown', ...timedOut], hour, 'stillPresent', 1],
+    ['shown, sooner', 24, ['shown'], hour - 1, undefined, 25],
+    ['a lost pin beside a customer who is shown', 0, ['pin-missing', 'shown'], minute, 'unavailable', 1],
+  ])('%s: whether it ends, and what is counted', async (_, tries, others, age, result, counted) => {
+    const { harness, id, closedAt } = await erased();
+    const receipt = { ...(await harness.receipt(id)), verification: { tries, absent: [] } };
+    const { verification } = recordLook(receipt, { absent: [], others }, closedAt + age, 0);
+    expect([verification?.result, verification?.tries]).toEqual([result, counted]);
   });
 
   const notFound = { key: 'not_found', resource_type: 'customer', code: 404 };

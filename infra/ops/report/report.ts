@@ -54,7 +54,7 @@ ${periodHelp}
   still_present               erased, but Voucherify returned a customer an hour
                               or more after the deletion
   unavailable                 erased, but the customers could not be looked up
-                              again for a day
+                              again for a day or more
   ignored                     messages of generic platforms that ask nothing of
                               this service; they are not requests
   reappeared                  times that an erased person was noticed in

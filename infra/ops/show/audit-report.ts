@@ -173,7 +173,7 @@ const verified = {
   absent:
     'absent: Voucherify answered that each deleted customer does not exist (404), at least a minute after the deletion',
   stillPresent: 'STILL PRESENT: Voucherify returned a deleted customer an hour or more after the deletion',
-  unavailable: 'unavailable: the deleted customers could not be looked up for a day or more',
+  unavailable: 'unavailable: the deleted customers could not be looked up for a day or more, or their ids were lost',
 } as const satisfies Readonly<Record<NonNullable<Evidence['verification']>['result'], string>>;
 
 function proofLine(grade: string, count: number, meaning: string): readonly string[] {

@@ -87,7 +87,7 @@ function printCertificate({ receipt, evidence, signature, reappearances }: Recei
 }
 
 /** The signature follows the verification, which is a minute after the deletion at the earliest. */
-const notSignedYet = 'not signed yet: this takes some minutes after the end; try again later';
+const notSignedYet = 'not signed yet: this usually takes some minutes after the end; try again later';
 
 function reportUnsigned({ queue, closedAt }: Receipt): number {
   if (closedAt === undefined) return reportError('not signed: the receipt is not closed yet');
