@@ -150,7 +150,7 @@ const leastTries = 24;
 /** The next look after this time ends it in any case. */
 const longestMs = 30 * day;
 
-/** The delay after a look that this service did not send is that after this number of tries, four minutes: it does not grow. */
+/** The delay after a look that this service did not send is that after this number of tries, four minutes at most: it does not grow. */
 const unsentTries = 2;
 
 /** Pins of customers that are still present are kept for this time, in milliseconds, so that they can be deleted again. */
@@ -210,8 +210,11 @@ export function unverifiedPins({ projects, verification }: Receipt): ReadonlyMap
 /** What one look at the deleted customers has shown. */
 export interface VerificationLook {
   readonly absent: Verification['absent'];
-  /** What was found for the others: `shown`, `pin-missing` (it can never be looked at), or the code of a failure. */
-  readonly others: readonly string[];
+  /**
+   * What was found for the others: `shown`, `pin-missing` (it can never be looked at), or the code of a failure, and when the
+   * quota allows the next call, in epoch milliseconds.
+   */
+  readonly others: readonly { readonly code: string; readonly notBefore?: number }[];
 }
 
 /** Codes of looks that this service did not send, for a reason of its own. An open circuit breaker is one of Voucherify. */
@@ -228,7 +231,7 @@ export function recordLook(
   random: number,
 ): Receipt {
   const { tries = 0, absent: before = [] } = receipt.verification ?? {};
-  const isUnsent = others.length > 0 && others.every(code => unsentCodes.includes(code));
+  const isUnsent = others.length > 0 && others.every(({ code }) => unsentCodes.includes(code));
   const verification = { tries: isUnsent ? tries : tries + 1, absent: [...before, ...absent] };
   const since = deletedAt(receipt) ?? now;
   const isLeft = unverifiedPins({ ...receipt, verification }).size > 0;
@@ -236,7 +239,9 @@ export function recordLook(
   const result = isLeft ? resultOf(others, failures, now - since) : 'absent';
   if (result !== undefined)
     return withSchedule({ ...receipt, verification: { ...verification, result, at: now } }, now);
-  const lookAt = scheduleLook(since, isUnsent ? unsentTries : tries, now, random);
+  // A look that waits for the quota must not take the call of an erasure that waits for it too.
+  const notBefore = isUnsent ? Math.min(...others.map(other => other.notBefore ?? 0)) : 0;
+  const lookAt = Math.max(notBefore, scheduleLook(since, isUnsent ? unsentTries : tries, now, random));
   return withSchedule({ ...receipt, verification: { ...verification, lookAt } }, now);
 }
 
@@ -247,9 +252,10 @@ function withSchedule(receipt: Receipt, now: number): Receipt {
 }
 
 /** `failures` is the number of looks, of which the last one failed too. */
-function resultOf(others: readonly string[], failures: number, age: number): Verification['result'] {
-  if (others.includes('shown') && age >= presentMs) return 'stillPresent';
-  if (others.includes('pin-missing') || age >= longestMs) return 'unavailable';
+function resultOf(others: VerificationLook['others'], failures: number, age: number): Verification['result'] {
+  const codes = others.map(({ code }) => code);
+  if (codes.includes('shown') && age >= presentMs) return 'stillPresent';
+  if (codes.includes('pin-missing') || age >= longestMs) return 'unavailable';
   return failures >= leastTries && age >= unavailableMs ? 'unavailable' : undefined;
 }
 

@@ -92,19 +92,19 @@ function withLookOnly(looked: Receipt, { queue, nextAttemptAt }: Receipt): Recei
 async function lookAtAll(receipt: Receipt, pins: Pins, until: number, services: Services): Promise<VerificationLook> {
   const { appId: appIdHmac } = await services.pseudonymizer();
   const absent: { project: string; pin: number }[] = [];
-  const others: string[] = [];
+  const others: { code: string; notBefore?: number }[] = [];
   for (const [project, indexes] of unverifiedPins(receipt)) {
     const voucherify = services.projects.get(project)?.client(receipt, false);
     voucherify?.expectCalls({ calls: indexes.length });
     for (const index of indexes) {
       const pin = pins[project]?.[index];
-      if (pin === undefined) others.push('pin-missing');
-      else if (voucherify === undefined) others.push('not-in-settings');
+      if (pin === undefined) others.push({ code: 'pin-missing' });
+      else if (voucherify === undefined) others.push({ code: 'not-in-settings' });
       if (pin === undefined || voucherify === undefined) continue;
       const task = { voucherify, appIdHmac, acceptedAppIdHmac: acceptedAppIdHmac(receipt, project), until };
       const look = await lookAtPin(pin, task);
       if (look === 'absent') absent.push({ project, pin: index });
-      else others.push(typeof look === 'object' ? look.code : look);
+      else others.push(typeof look === 'object' ? look : { code: look });
       if (typeof look === 'object' && look.stop) break;
     }
   }

@@ -202,7 +202,10 @@ describe('verification', () => {
     await harness.sweep(harness.clock.now + 25 * hour);
     expect(harness.sent.slice(before)).toHaveLength(2);
     expect(await verificationOf(harness, receipt.id)).toMatchObject({ result: undefined });
-    await sweepUntilSigned({ harness, id: receipt.id, closedAt: harness.clock.now });
+    // The next look is when the quota allows a call.
+    const limitedAt = harness.clock.now;
+    expect(await sweepUntilSigned({ harness, id: receipt.id, closedAt: limitedAt })).toHaveLength(1);
+    expect(harness.clock.now - limitedAt).toBeGreaterThan(10 * minute);
     expect(harness.sent.slice(before)).toHaveLength(3);
     expect(await verificationOf(harness, receipt.id)).toMatchObject({ signed: { result: 'absent' } });
   });
@@ -242,7 +245,12 @@ describe('verification', () => {
   ])('%s: whether it ends, and what is counted', async (_, tries, others, age, result, counted) => {
     const { harness, id, closedAt } = await erased();
     const receipt = { ...(await harness.receipt(id)), verification: { tries, absent: [] } };
-    const { verification } = recordLook(receipt, { absent: [], others }, closedAt + age, 0);
+    const { verification } = recordLook(
+      receipt,
+      { absent: [], others: others.map(code => ({ code })) },
+      closedAt + age,
+      0,
+    );
     expect([verification?.result, verification?.tries]).toEqual([result, counted]);
   });
 
