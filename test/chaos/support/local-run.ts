@@ -67,6 +67,12 @@ export function waitingIn(folder: string): number {
   return reading(folder, database => count(database, 'SELECT count(*) AS n FROM receipts WHERE queue IS NOT NULL'));
 }
 
+/** Returns the most claims without a result of a receipt that is open. */
+export function unrecordedClaimsIn(folder: string): number {
+  const claims = "SELECT max(row ->> 'unrecordedClaims') AS n FROM receipts WHERE row ->> 'state' = 'open'";
+  return reading(folder, database => count(database, claims));
+}
+
 /** Verifies the files of a local run that has ended: its receipts and the sandbox's own log. */
 export function verifyFolder(
   folder: string,
