@@ -93,18 +93,20 @@ async function lookAtAll(receipt: Receipt, pins: Pins, until: number, services: 
   const { appId: appIdHmac } = await services.pseudonymizer();
   const absent: { project: string; pin: number }[] = [];
   const others: { code: string; notBefore?: number }[] = [];
+  const add = (code: string) => others.push({ code });
   for (const [project, indexes] of unverifiedPins(receipt)) {
     const voucherify = services.projects.get(project)?.client(receipt, false);
     voucherify?.expectCalls({ calls: indexes.length });
     for (const index of indexes) {
       const pin = pins[project]?.[index];
-      if (pin === undefined) others.push({ code: 'pin-missing' });
-      else if (voucherify === undefined) others.push({ code: 'not-in-settings' });
+      if (pin === undefined) add('pin-missing');
+      else if (voucherify === undefined) add('not-in-settings');
       if (pin === undefined || voucherify === undefined) continue;
       const task = { voucherify, appIdHmac, acceptedAppIdHmac: acceptedAppIdHmac(receipt, project), until };
       const look = await lookAtPin(pin, task);
       if (look === 'absent') absent.push({ project, pin: index });
-      else others.push(typeof look === 'object' ? look : { code: look });
+      else if (typeof look === 'object') others.push(look);
+      else add(look);
       if (typeof look === 'object' && look.stop) break;
     }
   }
