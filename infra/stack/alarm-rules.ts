@@ -33,8 +33,8 @@ interface EventSources {
 }
 
 /**
- * Returns the rules of all alarms but those that {@link SimpleAlarmName} excludes. A single failed or throttled sweep has no alarm: if it matters, `sweep-stopped`
- * starts. A 5xx reply has none either: for a platform without callbacks, 503 is the normal way to request a retry.
+ * Returns the rules of all alarms but those that {@link SimpleAlarmName} excludes. A single failed or throttled sweep has
+ * no alarm: if it matters, `sweep-stopped` starts. A 5xx reply has none either: for a platform without callbacks, 503 is the normal way to request a retry.
  */
 export function alarmRules(
   metrics: OwnMetrics,
@@ -185,8 +185,8 @@ function missingFor(metric: Metric): AlarmRule {
 
 /**
  * Starts when a percentage of the deadline has passed. A sweep publishes the largest share of the deadline that the
- * receipts it processed have used, or the one that the previous sweep knew. Without a sweep, it is unknown and the alarm keeps its
- * state; missing sweeps have their own alarm.
+ * receipts it processed have used, or the one that the previous sweep knew. Without a sweep, it is unknown and the alarm
+ * keeps its state; missing sweeps have their own alarm.
  */
 function deadlineAbove(deadline: Metric, percent: number): AlarmRule {
   return {

@@ -89,8 +89,8 @@ export type EventServices = Pick<Services, 'settings' | 'store' | 'readSecret' |
 /**
  * Handles one event that Voucherify sends about a customer. Compares the customer with the erased persons, by HMACs. For
  * each erasure that matches, it stores an addendum, which the sweep signs and reports. It deletes nothing. Of the
- * event it stores only its time, type and channel, the kinds that match, and HMACs. Replies 204 only after the addenda are stored, and 503 while an erasure that may precede the
- * event is being stored. Throws a `Failure`, which {@link eventErrorReply} turns into the reply; after 503 and 429,
+ * event it stores only its time, type and channel, the kinds that match, and HMACs. Replies 204 only after the addenda are
+ * stored, and 503 while an erasure that may precede the event is being stored. Throws a `Failure`, which {@link eventErrorReply} turns into the reply; after 503 and 429,
  * Voucherify repeats the event.
  */
 export async function receiveEvent(request: HttpRequest, services: EventServices): Promise<HttpReply> {

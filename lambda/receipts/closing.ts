@@ -147,10 +147,10 @@ const presentMs = hour;
 const unavailableMs = day;
 /** It does so only after this number of looks, because a backlog may delay the first one. In a day of failures there are more. */
 const leastTries = 24;
-/** The next look after this time ends it in any case. */
+/** The next look after this time ends it, whatever it shows. */
 const longestMs = 30 * day;
 
-/** The delay after a look that this service did not send is that after this number of tries, four minutes at most: it does not grow. */
+/** After a look that this service did not send, the delay is that after two tries, four minutes at most: it does not grow. */
 const unsentTries = 2;
 
 /** Pins of customers that are still present are kept for this time, in milliseconds, so that they can be deleted again. */
@@ -259,7 +259,7 @@ function resultOf(others: VerificationLook['others'], failures: number, age: num
   return failures >= leastTries && age >= unavailableMs ? 'unavailable' : undefined;
 }
 
-/** Exponential backoff from one minute to one hour, half of it random. One look is exactly an hour after the deletion, and one a day. */
+/** Exponential backoff from a minute to an hour, half of it random. One look is exactly an hour after the deletion, one a day. */
 function scheduleLook(since: number, tries: number, now: number, random: number): number {
   const step = Math.min(hour, minute * 2 ** Math.min(tries, 20));
   const at = now + Math.floor(step / 2 + (random * step) / 2);

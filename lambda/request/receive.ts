@@ -26,8 +26,8 @@ import { type AcceptedRequest, accept, countAndAdmit, type VerifiedRequest } fro
  * While Voucherify is down, steps 1 to 3 work as usual. The attempt fails, times out, or makes no call because the
  * circuit breaker is open. The receipt then stays `open` with the time of its next attempt, and the platform gets what
  * its format has for an unfinished erasure: "in progress", the acknowledgement, or 503 if sending the request again is its
- * only way to learn the outcome (Ketch without callbacks). A repeated delivery makes no attempt. From there the sweep (sweep/sweep.ts, every minute) retries with
- * backoff until the outcome is final. It then sends the callbacks. Platforms without callbacks get the outcome only if they
+ * only way to learn the outcome (Ketch without callbacks). A repeated delivery makes no attempt. From there the
+ * sweep (sweep/sweep.ts, every minute) retries with backoff until the outcome is final. It then sends the callbacks. Platforms without callbacks get the outcome only if they
  * request the status or send the request again; Shopify and Segment never get it.
  *
  * Throws a `Failure`, which {@link errorReply} turns into the reply.
@@ -86,8 +86,8 @@ function rejectUnknownWithdrawals(
 }
 
 /**
- * Counts a message with a part that asked nothing of this service (generic platforms only), by day: `ops report` shows the sum. Logs it too. Never throws: the
- * platform gets its reply even if the count cannot be stored.
+ * Counts a message with a part that asked nothing of this service (generic platforms only), by day: `ops report` shows the
+ * sum. Logs it too. Never throws: the platform gets its reply even if the count cannot be stored.
  */
 export async function countIgnored(platform: string, { control, log, now }: Services): Promise<void> {
   log({ event: 'ignored', platform });
@@ -103,7 +103,7 @@ export function ignoredKey(platform: string, at: number): string {
   return `ignored-count#${platform}#${new Date(at).toISOString().slice(0, 10)}`;
 }
 
-/** Logs a failure and returns its reply: in the format of the platform in the path if it has its own, else as JSON. Never throws. */
+/** Logs a failure and returns its reply: in the platform's own format if it has one, else as JSON. Never throws. */
 export function errorReply(request: HttpRequest, failure: Failure, services: Services): HttpReply {
   const { name } = parsePath(request);
   const platform = services.platforms.get(name);

@@ -182,7 +182,7 @@ async function acceptOne(request: VerifiedRequest, services: Services): Promise<
 /** Longest time that a platform may still list an order after it was sent the outcome, in milliseconds. */
 const maxListedMs = 86_400_000;
 
-/** A closed receipt stays closed if the platform opens its order again: without this alarm, nobody would notice. */
+/** Raises an alarm for an order that the platform may have reopened: its receipt stays closed, so it is not erased again. */
 function logStillListed(receipt: Receipt, { log, now }: Services): void {
   const { closedAt = now(), platform, id } = receipt;
   if (!needsNoPersonalData(receipt) || now() - closedAt < maxListedMs) return;

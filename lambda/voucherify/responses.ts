@@ -83,7 +83,7 @@ function classifyResult(result: HttpResult, now: number): CallResult {
   return { ...classifyStatus(status, rateHeaders, now), rateHeaders, status };
 }
 
-/** Returns the failure for a 200, or for a 404 on a deletion, that is no proof. Its effect is unknown, so it raises an alarm at once. */
+/** Returns the failure for a 200, or a 404 on a deletion, that proves nothing. Its effect is unknown, so it raises an alarm. */
 export function unprovenFailure(code: string): CallFailure {
   return { ...undocumented(code), alarm: 'unproven-response' };
 }
